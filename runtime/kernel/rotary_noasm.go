@@ -1,0 +1,7 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+func rotaryAsm(Level, []float32, []float32, []float32, []float32, []float32, []float32) bool {
+	return false
+}
