@@ -113,7 +113,6 @@ func (k Key) String() string {
 	return k.Domain + "::" + k.Name
 }
 
-
 // Lookup returns the schema in force for an operator at an opset of its domain: the newest version not above it, or nil when there is none.
 func Lookup(domain, name string, opset int) *Schema {
 	var best *Schema

@@ -1,0 +1,320 @@
+package op
+
+import (
+	"fmt"
+
+	"github.com/onnx-rewrite/onnx-rewrite/graph"
+	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
+)
+
+// Env is what inference knows while it walks a graph: types found so far, the contents of small integer tensors, the versions in force.
+type Env struct {
+	run    *run
+	parent *Env // of a trial: consulted for what this one does not know
+	write  bool // store types in the values; a trial or a function's body must not
+
+	known  map[*graph.Value]graph.Type
+	data   map[*graph.Value]*Data
+	inputs map[*graph.Value]bool // inputs of the model: an initializer of the same name is only a default
+	infos  map[*graph.Graph]map[*graph.Value]bool
+
+	function *graph.Function        // whose body this is; nil in the model's graph
+	attrs    map[string]*graph.Attr // of the function's call
+	firstErr error                  // of a trial
+}
+
+// NewEnv prepares inference over m.
+func NewEnv(m *graph.Model, opt InferOptions) *Env {
+	r := &run{model: m, opt: opt, functions: map[graph.OpID]*graph.Function{}}
+	for _, f := range m.Functions {
+		id := f.ID.Canonical()
+		if _, ok := r.functions[id]; !ok {
+			r.functions[id] = f
+		}
+	}
+	r.budget = minBudget
+	if m.Graph != nil {
+		r.budget += 64 * m.Graph.NumNodes()
+	}
+	e := &Env{run: r, write: true}
+	e.reset()
+	if m.Graph != nil {
+		for _, v := range m.Graph.Inputs {
+			e.inputs[v] = true
+		}
+	}
+	return e
+}
+
+func (e *Env) reset() {
+	e.known = map[*graph.Value]graph.Type{}
+	e.data = map[*graph.Value]*Data{}
+	e.inputs = map[*graph.Value]bool{}
+	e.infos = map[*graph.Graph]map[*graph.Value]bool{}
+}
+
+// trial is an environment whose findings are not stored in values.
+func (e *Env) trial() *Env {
+	t := &Env{run: e.run, parent: e, function: e.function, attrs: e.attrs}
+	t.reset()
+	return t
+}
+
+func (e *Env) opset(domain string) int {
+	if e.function != nil {
+		if v := e.function.Opset(domain); v != 0 {
+			return int(v)
+		}
+	}
+	return int(e.run.model.Opset(domain))
+}
+
+// typeOf is the best type known for v.
+func (e *Env) typeOf(v *graph.Value) graph.Type {
+	if v == nil {
+		return graph.Type{}
+	}
+	for s := e; s != nil; s = s.parent {
+		if t, ok := s.known[v]; ok {
+			return t
+		}
+	}
+	if v.Const != nil && !e.isInput(v) {
+		return graph.TypeOf(v.Const)
+	}
+	if v.Sparse != nil && v.Sparse.Values != nil && v.Type.Kind == graph.KindUnknown {
+		return graph.TensorType(v.Sparse.Values.Elem, graph.ConstShape(v.Sparse.Dims))
+	}
+	return v.Type
+}
+
+func (e *Env) isInput(v *graph.Value) bool {
+	for s := e; s != nil; s = s.parent {
+		if s.inputs[v] {
+			return true
+		}
+	}
+	return false
+}
+
+// constOf is the tensor that v always is, or nil. Files older than IR 4 had to list their initializers as inputs; there they count as
+// constants.
+func (e *Env) constOf(v *graph.Value) *tensor.Tensor {
+	if v == nil {
+		return nil
+	}
+	if v.Const != nil {
+		if e.run.model.IRVersion >= 4 && e.isInput(v) {
+			return nil
+		}
+		return v.Const
+	}
+	if n, _ := v.Producer(); n != nil && n.Is("Constant") {
+		return n.Attrs.Tensor("value")
+	}
+	return nil
+}
+
+// dataOf is the contents of v as dimensions, or nil.
+func (e *Env) dataOf(v *graph.Value) *Data {
+	if v == nil {
+		return nil
+	}
+	for s := e; s != nil; s = s.parent {
+		if d, ok := s.data[v]; ok {
+			return d
+		}
+	}
+	d := dataFrom(e.constOf(v))
+	e.data[v] = d
+	return d
+}
+
+// assign stores what a rule found for output i, by the policy. The error is a contradiction with what the model states.
+func (e *Env) assign(n *graph.Node, i int, found graph.Type) error {
+	v := n.Out(i)
+	if v == nil || v.Name == "" {
+		return nil
+	}
+	return e.bind(v, found)
+}
+
+// bind merges found into what is known of v.
+func (e *Env) bind(v *graph.Value, found graph.Type) error {
+	found = clampType(found)
+	stated := v.Type
+	if old, ok := e.known[v]; ok && !e.write {
+		stated = old
+	}
+	var err error
+	merged := found
+	if stated.Kind != graph.KindUnknown {
+		if why := conflict(stated, found); why != "" {
+			err = contradict("value %q: %s", v.Name, why)
+			if e.write {
+				e.run.report.Conflicts = append(e.run.report.Conflicts, graph.Finding{Severity: graph.Error,
+					Where: fmt.Sprintf("value %q", v.Name), Message: why, Fix: "drop the stated type, or infer with the override policy"})
+				err = nil
+			}
+		}
+		if e.run.opt.Policy == Override {
+			merged = merge(found, stated)
+		} else {
+			merged = merge(stated, found)
+		}
+	}
+	e.known[v] = merged
+	if !e.write {
+		return err
+	}
+	if stated.Kind != graph.KindUnknown && !e.run.opt.Outputs && v.Graph() == e.run.model.Graph && v.IsOutput() {
+		return err
+	}
+	v.Type = merged
+	return err
+}
+
+// conflict says in which way two types exclude each other, or "".
+func conflict(stated, found graph.Type) string {
+	if stated.Kind == graph.KindUnknown || found.Kind == graph.KindUnknown {
+		return ""
+	}
+	if stated.Kind != found.Kind {
+		return fmt.Sprintf("stated type %s, inferred %s", stated, found)
+	}
+	switch stated.Kind {
+	case graph.KindTensor, graph.KindSparseTensor:
+		if stated.Elem != found.Elem && stated.Elem != tensor.Undefined && found.Elem != tensor.Undefined {
+			return fmt.Sprintf("stated element type %s, inferred %s", stated.Elem, found.Elem)
+		}
+		a, b := stated.Shape, found.Shape
+		if !a.Known || !b.Known {
+			return ""
+		}
+		if len(a.Dims) != len(b.Dims) {
+			return fmt.Sprintf("stated shape %s, inferred %s", a, b)
+		}
+		for i, d := range a.Dims {
+			x, ok1 := d.Value()
+			y, ok2 := b.Dims[i].Value()
+			if ok1 && ok2 && x != y {
+				return fmt.Sprintf("stated shape %s, inferred %s", a, b)
+			}
+		}
+	case graph.KindSequence, graph.KindOptional:
+		if stated.Of != nil && found.Of != nil {
+			return conflict(*stated.Of, *found.Of)
+		}
+	}
+	return ""
+}
+
+// merge is first, with what it leaves unknown taken from second.
+func merge(first, second graph.Type) graph.Type {
+	if first.Kind == graph.KindUnknown {
+		return second
+	}
+	if first.Kind != second.Kind {
+		return first
+	}
+	switch first.Kind {
+	case graph.KindTensor, graph.KindSparseTensor:
+		if first.Elem == tensor.Undefined {
+			first.Elem = second.Elem
+		}
+		a, b := first.Shape, second.Shape
+		switch {
+		case !a.Known:
+			first.Shape = b
+		case b.Known && len(a.Dims) == len(b.Dims):
+			first.Shape = graph.Shape{Known: true, Dims: append([]graph.Dim(nil), a.Dims...)}
+			for i, d := range a.Dims {
+				if !d.IsKnown() {
+					first.Shape.Dims[i] = b.Dims[i]
+				}
+			}
+		}
+	case graph.KindSequence, graph.KindOptional:
+		switch {
+		case first.Of == nil:
+			first.Of = second.Of
+		case second.Of != nil:
+			of := merge(*first.Of, *second.Of)
+			first.Of = &of
+		}
+	}
+	return first
+}
+
+// join is what a value is that may be of either type: dims that differ become unknown.
+func join(a, b graph.Type) graph.Type {
+	if a.Kind == graph.KindUnknown || a.Kind != b.Kind {
+		return graph.Type{}
+	}
+	switch a.Kind {
+	case graph.KindTensor, graph.KindSparseTensor:
+		if a.Elem != b.Elem {
+			a.Elem = tensor.Undefined
+		}
+		a.Shape = joinShapes(a.Shape, b.Shape)
+	case graph.KindSequence, graph.KindOptional:
+		if a.Of == nil || b.Of == nil {
+			a.Of = nil
+			break
+		}
+		of := join(*a.Of, *b.Of)
+		a.Of = &of
+	}
+	return a
+}
+
+func joinShapes(a, b graph.Shape) graph.Shape {
+	if !a.Known || !b.Known || len(a.Dims) != len(b.Dims) {
+		return graph.Shape{}
+	}
+	dims := make([]graph.Dim, len(a.Dims))
+	for i, d := range a.Dims {
+		if d.Equal(b.Dims[i]) {
+			dims[i] = d
+		}
+	}
+	return graph.ShapeOf(dims...)
+}
+
+// maxDimText bounds the expressions that a dimension may grow into.
+const maxDimText = 200
+
+func clampDim(d graph.Dim) graph.Dim {
+	if _, ok := d.Value(); !ok && len(d.String()) > maxDimText {
+		return graph.Unknown()
+	}
+	return d
+}
+
+func clampType(t graph.Type) graph.Type {
+	if t.Of != nil {
+		of := clampType(*t.Of)
+		t.Of = &of
+	}
+	if len(t.Shape.Dims) > maxRank {
+		t.Shape = graph.Shape{}
+	}
+	for i, d := range t.Shape.Dims {
+		if c := clampDim(d); c.IsKnown() != d.IsKnown() || negative(d) {
+			dims := append([]graph.Dim(nil), t.Shape.Dims...)
+			for k := i; k < len(dims); k++ {
+				if dims[k] = clampDim(dims[k]); negative(dims[k]) {
+					dims[k] = graph.Unknown()
+				}
+			}
+			t.Shape.Dims = dims
+			break
+		}
+	}
+	return t
+}
+
+func negative(d graph.Dim) bool {
+	v, ok := d.Value()
+	return ok && v < 0
+}
