@@ -9,7 +9,12 @@ type Prop = tensor.KeyValue
 type Extra struct {
 	Unknown  []byte  // unknown fields, in wire form
 	Explicit uint64  // bit n: field number n was present although it held its default
+	Absent   uint64  // bit n: field number n was absent although the struct says that it has a value (a default)
 	Kept     []Field // known fields that the IR does not take apart, in wire form
+
+	// OutputInfo is set on a graph whose outputs were declared otherwise than the values themselves: an input that is returned as it
+	// is, a value of an outer graph. By output name; only name, type, documentation and metadata of the Value count.
+	OutputInfo map[string]*Value
 }
 
 // Field is one protobuf field in wire form, without its tag.

@@ -14,9 +14,18 @@ type Model struct {
 	Graph           *Graph
 	Functions       []*Function
 	Props           []Prop
-	Extra           *Extra // training_info and configuration are in Kept
+	Training        []*Training
+	Extra           *Extra // configuration is in Kept
 
 	source io.Closer
+}
+
+// Training is a TrainingInfoProto: a graph that initialises the model's weights, a graph that makes one step, and the bindings of their
+// outputs to the model's initializers. The graphs name values of the model's graph without being linked to them.
+type Training struct {
+	Initialization, Algorithm  *Graph
+	InitBinding, UpdateBinding []Prop
+	Extra                      *Extra
 }
 
 // OpsetID is an opset_import entry.

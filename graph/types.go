@@ -44,6 +44,7 @@ type TypeExtra struct {
 type DimExtra struct {
 	Extra
 	Denotation string
+	Param      string // dim_param where the dimension alone would be written as a number
 }
 
 // Shape is a list of dimensions, or unknown rank (the zero value).
