@@ -71,3 +71,23 @@ func float8ToFloat64(d DType, b byte) float64 {
 	}
 	return sign * math.Ldexp(float64(m)+float64(int(1)<<mant), e-bias-mant)
 }
+
+// EncodeSmallFloat is the code of f in an 8-bit or 4-bit float format, if the format has exactly that value (any NaN for NaN).
+func EncodeSmallFloat(d DType, f float64) (byte, bool) {
+	n := 256
+	if d == Float4E2M1 {
+		n = 16
+	}
+	for c := range n {
+		v := 0.0
+		if d == Float4E2M1 {
+			v = float4Values[c]
+		} else {
+			v = float8ToFloat64(d, byte(c))
+		}
+		if v == f && math.Signbit(v) == math.Signbit(f) || v != v && f != f {
+			return byte(c), true
+		}
+	}
+	return 0, false
+}

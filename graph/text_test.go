@@ -1,0 +1,121 @@
+package graph
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
+)
+
+const everyForm = `<
+  ir_version: 10,
+  opset_import: ["" : 18, "my.ops" : 1],
+  producer_name: "a \"quoted\" name",
+  model_version: 3,
+  metadata_props: ["k": "v", "k": "again"]
+>
+"main/graph" (float[N,(N)//(2),?,2*N + 1] x, int64 n, string[] s, seq(float[2]) q, optional(seq(int32)) o, map(int64, string) m, float[2] d = {1.0, -2.5}) => (float y, "odd name")
+<float[2,2] w = {1.0, 0.1, 1e-09, nan},
+ int4[3] i4 = {-8, 7, 1},
+ float16[2] h = {0.5, 65504.0},
+ string[2] st = {"a", "b\\\"c"},
+ float[2,2] t1> {
+  ["node/one"] t1, "" = my.ops.Thing:fast <axis = 1, scale = 2.0, mode = "x", pads: ints = [], f: floats = [1.0, 2.0], t = float[1] named = {3.0}, tp = seq(float[2]), ref: int = @outer, bad: float = -inf> (x, "", w)
+  "odd name" = If <then_branch = g1 () => (a) {
+    a = Identity (t1)
+  }, else_branch = g2 () => (b) {
+    b = Neg (t1)
+  }> (n)
+  y = my.ops.F <alpha = 0.5> (t1)
+}
+<
+  domain: "my.ops",
+  opset_import: ["" : 18]
+>
+F <alpha, beta = 2> (a, b) => (c) {
+  c = Elu <alpha: float = @alpha> (a)
+}
+`
+
+func TestTextIsAFixedPoint(t *testing.T) {
+	m, err := ParseModel(everyForm, ParseOptions{})
+	require.NoError(t, err)
+	require.Equal(t, everyForm, m.String())
+	again, err := ParseModel(m.Clone().String(), ParseOptions{})
+	require.NoError(t, err)
+	require.Equal(t, everyForm, again.String())
+}
+
+func TestTextMeaning(t *testing.T) {
+	m, err := ParseModel(everyForm, ParseOptions{})
+	require.NoError(t, err)
+	g := m.Graph
+	require.Equal(t, int64(18), m.Opset("ai.onnx"))
+	n := g.First()
+	require.Equal(t, OpID{"my.ops", "Thing", "fast"}, n.ID)
+	require.Nil(t, n.In(1))
+	require.Nil(t, n.Out(1))
+	require.Equal(t, "outer", n.Attrs.Get("ref").Ref)
+	require.Empty(t, n.Attrs.Get("pads").Ints)
+	require.Equal(t, AttrInts, n.Attrs.Get("pads").Kind)
+	i4, err := g.Find("i4").Const.Int64s()
+	require.NoError(t, err)
+	require.Equal(t, []int64{-8, 7, 1}, i4)
+	thenBranch := n.Next().Attrs.Graph("then_branch")
+	require.Same(t, n.Out(0), thenBranch.First().In(0), "a subgraph sees the values around it")
+	require.Same(t, g, thenBranch.Parent())
+	dim := g.Inputs[0].Type.Shape.Dims[1]
+	v, ok := dim.Bind(map[string]int64{"N": 7})
+	require.True(t, ok)
+	require.Equal(t, int64(3), v)
+}
+
+func TestLargeTensorsAreFoundByHash(t *testing.T) {
+	g := NewGraph("g")
+	big := tensor.Of(make([]float32, 100), 10, 10)
+	w := g.AddInit("w", big)
+	y := g.NewValue("y", Type{})
+	g.Append(NewNode(OpID{Op: "Neg"}, []*Value{w}, []*Value{y}))
+	g.AddOutput(y)
+	m := &Model{IRVersion: 8, Opsets: []OpsetID{{Version: 13}}, Graph: g}
+	text := m.String()
+	_, err := ParseModel(text, ParseOptions{})
+	require.ErrorContains(t, err, "not in the text")
+	back, err := ParseModel(text, ParseOptions{Resolve: func(string) (*tensor.Tensor, error) { return big, nil }})
+	require.NoError(t, err)
+	require.Equal(t, text, back.String())
+	require.Equal(t, big.Hash(), back.Graph.Find("w").Const.Hash())
+}
+
+func TestParseErrorsNameTheLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"<ir_version: 8>\ng (float[N] x => (y) {}":                   "line 2",
+		"<ir_version: x>":                                            "integer",
+		"<ir_version: 8>\ng () => () {\n y = Relu(x":                 "line 3",
+		"<ir_version: 8>\ng () => () <float[3] w = {1, 2}> {}":       "2 numbers, want 3",
+		"<ir_version: 8>\ng () => () { y = A <a = []> () }":          "needs its kind",
+		"<ir_version: 8>\ng () => () { y = A <a: nonsense = 1> () }": "unknown attribute kind",
+		"<what: 8>":            "unknown model field",
+		`<producer_name: "abc`: "without an end",
+	} {
+		_, err := ParseModel(text, ParseOptions{})
+		require.ErrorContains(t, err, want, text)
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add(everyForm)
+	f.Add("<ir_version: 8>\ng (float[N] x) => (float[N] y) { y = Relu(x) }")
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := ParseModel(text, ParseOptions{})
+		if err != nil {
+			return
+		}
+		printed := m.String()
+		again, err := ParseModel(printed, ParseOptions{})
+		require.NoError(t, err, printed)
+		require.Equal(t, printed, again.String())
+		m.Verify()
+	})
+}
