@@ -1,0 +1,248 @@
+package kernel
+
+import "slices"
+
+// keepLists holds the kept neurons of a block of tokens: token t keeps idx[t*pitch:][:n[t]], ascending, with the coefficients
+// coef[t*pitch:][:n[t]] of their down rows.
+type keepLists struct {
+	m, pitch int
+	n        []int32
+	idx      []int32
+	coef     []float32
+}
+
+func (l *keepLists) of(t int) (idx []int32, coef []float32) {
+	n := int(l.n[t])
+	return l.idx[t*l.pitch:][:n], l.coef[t*l.pitch:][:n]
+}
+
+func (l *keepLists) total() int64 {
+	var s int64
+	for _, n := range l.n {
+		s += int64(n)
+	}
+	return s
+}
+
+// gather takes coefficient v[idx] for every kept neuron.
+func (l *keepLists) gather(t int, v []float32) {
+	idx, coef := l.of(t)
+	for i, r := range idx {
+		coef[i] = v[r]
+	}
+}
+
+// dropZeros forgets the kept neurons that add nothing.
+func (l *keepLists) dropZeros(t int) {
+	idx, coef := l.of(t)
+	n := 0
+	for i, c := range coef {
+		idx[n], coef[n] = idx[i], c
+		if c != 0 {
+			n++
+		}
+	}
+	l.n[t] = int32(n)
+}
+
+// selectRow writes the neurons that the rule keeps for one row of scores.
+func (r KeepRule) selectRow(score []float32, mask uint32, idx []int32) []int32 {
+	switch r.Kind {
+	case KeepThreshold:
+		return idx[:compactGE(score, r.Threshold, idx, mask)]
+	case KeepStat:
+		mean, std := meanStd(score, mask)
+		return idx[:compactGT(score, float32(mean+float64(r.Threshold)*std), idx, mask)]
+	}
+	return topK(score, r.K, idx, mask)
+}
+
+func (f *FFN) topKBlock(m int, x, y []float32, rule KeepRule, p *Pool) (kept int64) {
+	room := CompactRoom(f.hidden)
+	buf := getScratch(2*m*f.hidden + m*room)
+	defer putScratch(buf)
+	ints := buf.ints(2*m + m*room)
+	h, tmp := buf.f[:m*f.hidden], buf.f[m*f.hidden:2*m*f.hidden]
+	lists := keepLists{m: m, pitch: room, n: ints[:m], idx: ints[m : m+m*room], coef: buf.f[2*m*f.hidden:]}
+
+	score, mask := tmp, absBits
+	gated := f.gate.w != nil
+	early := rule.On == KeepGateSigned || (rule.On == KeepGate && gated)
+	switch {
+	case !early:
+		f.hiddenAll(h, tmp, m, x, p)
+		score = h
+	case gated:
+		f.projectAll(f.gate, f.gateBias, tmp, m, x, p)
+	default:
+		f.projectAll(f.up, f.upBias, tmp, m, x, p)
+	}
+	if rule.On == KeepGateSigned {
+		mask = allBits
+	}
+	counts := ints[m+m*room:]
+	p.For(m, max(1, 1<<13/max(1, f.hidden)), func(lo, hi int) {
+		for t := lo; t < hi; t++ {
+			row := score[t*f.hidden:][:f.hidden]
+			if early && mask == absBits {
+				Activate(f.act, row, row)
+			}
+			n := len(rule.selectRow(row, mask, lists.idx[t*room:][:room]))
+			lists.n[t] = int32(n)
+			counts[t] = int32(n)
+			lists.gather(t, row)
+			if mask == allBits {
+				_, coef := lists.of(t)
+				Activate(f.act, coef, coef)
+			}
+			lists.dropZeros(t)
+		}
+	})
+	for _, c := range counts {
+		kept += int64(c)
+	}
+	if early && gated {
+		f.upKept(&lists, h, x, p)
+	}
+	f.startOut(m, y)
+	f.downKept(&lists, h, y, p)
+	return kept
+}
+
+func (f *FFN) projectAll(r rowMatrix, bias, dst []float32, m int, x []float32, p *Pool) {
+	f.eachChunk(m, p, func(first, count int) {
+		f.project(r, bias, dst[first:], f.hidden, x, nil, m, first, count)
+	})
+}
+
+// upKept multiplies every coefficient by its neuron's up projection; tmp is [m, hidden].
+func (f *FFN) upKept(l *keepLists, tmp, x []float32, p *Pool) {
+	switch {
+	case l.m == 1:
+		idx, coef := l.of(0)
+		p.For(ceilDiv(len(idx), 16), ceilDiv(grainFlops, 16*max(1, f.in)), func(lo, hi int) {
+			lo, hi = lo*16, min(hi*16, len(idx))
+			b := dotBlock{x: x, w: f.up.w, ldw: f.up.ld, rows: idx[lo:hi], k: f.in, dst: tmp[lo:hi]}
+			b.run(1, hi-lo)
+			addBias(tmp[lo:hi], f.upBias, idx, lo)
+		})
+		Mul(coef, coef, tmp[:len(coef)])
+	case float64(l.total()) > upDenseShare*float64(l.m)*float64(f.hidden):
+		f.projectAll(f.up, f.upBias, tmp, l.m, x, p)
+		for t := range l.m {
+			idx, coef := l.of(t)
+			for i, r := range idx {
+				coef[i] *= tmp[t*f.hidden+int(r)]
+			}
+		}
+	default:
+		f.eachChunk(1, p, func(first, count int) {
+			for n := first; n < first+count; n += neuronGrain {
+				f.upChunk(l, x, n, min(neuronGrain, first+count-n))
+			}
+		})
+	}
+}
+
+// upChunk serves neurons [first, first+count), count at most neuronGrain: the tokens that keep a neuron take its row together.
+func (f *FFN) upChunk(l *keepLists, x []float32, first, count int) {
+	var start [neuronGrain + 1]int32
+	var from, to [ffnBlock]int32
+	for t := range l.m {
+		idx, _ := l.of(t)
+		a, _ := slices.BinarySearch(idx, int32(first))
+		b, _ := slices.BinarySearch(idx[a:], int32(first+count))
+		from[t], to[t] = int32(a), int32(a+b)
+		for _, n := range idx[a : a+b] {
+			start[int(n)-first+1]++
+		}
+	}
+	for n := range count {
+		start[n+1] += start[n]
+	}
+	pairs := int(start[count])
+	buf := getScratch(pairs)
+	defer putScratch(buf)
+	ints := buf.ints(2 * pairs)
+	tok, pos, next := ints[:pairs], ints[pairs:], start
+	for t := range l.m {
+		for i := from[t]; i < to[t]; i++ {
+			n := int(l.idx[t*l.pitch+int(i)]) - first
+			tok[next[n]], pos[next[n]] = int32(t), i
+			next[n]++
+		}
+	}
+	for n := range count {
+		a, b := start[n], start[n+1]
+		if a == b {
+			continue
+		}
+		dot := buf.f[:b-a]
+		d := dotBlock{x: x, ldx: f.in, toks: tok[a:b], w: f.up.w, ldw: f.up.ld, row0: first + n, k: f.in, dst: dot, ldd: 1}
+		d.run(len(dot), 1)
+		var bias float32
+		if f.upBias != nil {
+			bias = f.upBias[first+n]
+		}
+		for i, v := range dot {
+			l.coef[int(tok[int(a)+i])*l.pitch+int(pos[int(a)+i])] *= v + bias
+		}
+	}
+}
+
+// downKept adds the kept rows of down to y; tmp is [m, hidden].
+func (f *FFN) downKept(l *keepLists, tmp, y []float32, p *Pool) {
+	if l.m >= panelRow && float64(l.total()) > downDenseShare*float64(l.m)*float64(f.hidden) {
+		clear(tmp)
+		for t := range l.m {
+			idx, coef := l.of(t)
+			for i, r := range idx {
+				tmp[t*f.hidden+int(r)] = coef[i]
+			}
+		}
+		f.downDense(l.m, tmp, y, p)
+		return
+	}
+	unit := panelCols
+	if ceilDiv(f.down.padded, unit) < 2*p.Threads() {
+		unit = stripCols
+	}
+	work := 1 + int(l.total())*unit
+	p.For(ceilDiv(f.down.padded, unit), ceilDiv(grainFlops, work), func(lo, hi int) {
+		lo, hi = lo*unit, min(hi*unit, f.down.padded)
+		if l.m == 1 {
+			idx, coef := l.of(0)
+			f.down.axpy(y, idx, coef, lo, hi)
+			return
+		}
+		for lo < hi {
+			n := min(hi, lo/panelCols*panelCols+panelCols) - lo
+			f.downColumns(l, y, lo, n)
+			lo += n
+		}
+	})
+}
+
+// downColumns serves columns [c, c+n) of one panel, by blocks of neurons that stay in cache for all tokens.
+func (f *FFN) downColumns(l *keepLists, y []float32, c, n int) {
+	var at [ffnBlock]int
+	w, ld := f.down.panel(c)
+	for last := panelK; last < f.hidden+panelK; last += panelK {
+		for t := range l.m {
+			idx, coef := l.of(t)
+			a := at[t]
+			b := a
+			for b < len(idx) && int(idx[b]) < last {
+				b++
+			}
+			axpyList(y[t*f.down.padded+c:][:n], w, ld, idx[a:b], coef[a:b])
+			at[t] = b
+		}
+	}
+}
+
+// The share of kept pairs from which the dense product is faster for several tokens.
+const (
+	upDenseShare   = 0.5
+	downDenseShare = 0.4
+)
