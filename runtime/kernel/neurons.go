@@ -36,7 +36,7 @@ func (r *rowMatrix) fill(first int, w []float32, in, n int, p *Pool) {
 
 // rowPitch is in rounded up to whole vectors, and off the multiples of a page, at which rows would share cache sets.
 func rowPitch(in int) int {
-	ld := roundUp(in, 16)
+	ld := padTo(in, 16)
 	if ld%1024 == 0 && ld > 0 {
 		ld += 16
 	}
@@ -92,7 +92,7 @@ func newNeurons(in, hidden, out int, gated bool, act Act) neurons {
 	if gated {
 		n.gate = rowMatrix{hugeFloats(hidden * ld), ld}
 	}
-	padded := roundUp(out, stripCols)
+	padded := padTo(out, stripCols)
 	n.down = panelMatrix{rows: hidden, cols: out, padded: padded, w: hugeFloats(hidden * padded), all: all}
 	return n
 }

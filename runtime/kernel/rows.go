@@ -81,7 +81,7 @@ func checkIndices(idx []int32, n int) {
 	}
 }
 
-func roundUp(a, b int) int { return ceilDiv(a, b) * b }
+func padTo(a, b int) int { return ceilDiv(a, b) * b }
 
 // dotBlock is a block of dot products dst[i*ldd+j] = x[tok(i)] · w[row(j)] over k elements, with
 // tok(i) = toks[i], or i without toks, and row(j) = rows[j], or row0+j without rows.

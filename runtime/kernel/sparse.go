@@ -71,7 +71,7 @@ func CSRGemm(dst []float32, a *CSR, x []float32, m int, p *Pool) {
 	defer putScratch(buf)
 	for t := 0; t < m; t += csrBlock {
 		mb := min(csrBlock, m-t)
-		pitch := roundUp(mb, 16)
+		pitch := padTo(mb, 16)
 		xt := buf.f[:a.Cols*pitch]
 		p.For(a.Cols, ceilDiv(grainFlops, pitch), func(lo, hi int) {
 			transposeTokens(xt, pitch, x[t*a.Cols:], a.Cols, mb, lo, hi)
