@@ -3,68 +3,32 @@ package sparsify
 import (
 	"errors"
 	"math"
-	goruntime "runtime"
 	"sync"
+
+	"github.com/onnx-rewrite/onnx-rewrite/runtime/kernel"
 )
 
 // ErrNotPositive says that a matrix has no Cholesky factor: it is not positive definite to working precision.
 var ErrNotPositive = errors.New("matrix is not positive definite")
 
+// pool runs the package's loops; its workers start with the first one and sleep in between.
+var pool = sync.OnceValue(func() *kernel.Pool { return kernel.NewPool(0) })
+
 // parallel splits [0, n) into ranges of at least grain and runs f on all of them. What f computes for an index must not depend on the split.
 func parallel(n, grain int, f func(lo, hi int)) {
-	parts := min(goruntime.GOMAXPROCS(0), n/max(grain, 1))
-	if parts <= 1 {
+	if n <= grain {
 		if n > 0 {
 			f(0, n)
 		}
 		return
 	}
-	var wg sync.WaitGroup
-	for p := range parts {
-		lo, hi := p*n/parts, (p+1)*n/parts
-		wg.Go(func() { f(lo, hi) })
-	}
-	wg.Wait()
+	pool().For(n, grain, f)
 }
 
 // gemm computes c = op(a)·op(b) in float32 for row-major c [m, n]; op(a) is [m, k], stored [k, m] when transA, op(b) is [k, n], stored [n, k]
-// when transB. Each element of c is summed over k in ascending order.
+// when transB. The bits of c depend on the kernel level only.
 func gemm(m, n, k int, a []float32, lda int, transA bool, b []float32, ldb int, transB bool, c []float32, ldc int) {
-	if transB {
-		b = Matrix{Rows: n, Cols: ldb, Data: b[: (n-1)*ldb+k : (n-1)*ldb+k]}.packT(k)
-		ldb = n
-	}
-	at := func(i, p int) float32 { return a[i*lda+p] }
-	if transA {
-		at = func(i, p int) float32 { return a[p*lda+i] }
-	}
-	parallel(m, 8, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			ci := c[i*ldc : i*ldc+n]
-			clear(ci)
-			for p := range k {
-				s := at(i, p)
-				if s == 0 {
-					continue
-				}
-				bp := b[p*ldb : p*ldb+n]
-				for j, v := range bp {
-					ci[j] += s * v
-				}
-			}
-		}
-	})
-}
-
-// packT copies the first k columns of m into a [k, Rows] array.
-func (m Matrix) packT(k int) []float32 {
-	out := make([]float32, k*m.Rows)
-	for i := range m.Rows {
-		for p := range k {
-			out[p*m.Rows+i] = m.Data[i*m.Cols+p]
-		}
-	}
-	return out
+	kernel.GemmUnpacked(m, n, k, a, lda, transA, b, ldb, transB, 1, c, ldc, 0, pool(), nil)
 }
 
 // choleskyBlock is the panel width of the blocked factorisation.
