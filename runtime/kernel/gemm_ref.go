@@ -33,27 +33,21 @@ func (ep *Epilogue) row(c []float32, off, col int) {
 		return
 	}
 	if ep.Bias != nil {
-		for j, v := range ep.Bias[col:][:len(c)] {
-			c[j] += v
-		}
+		Add(c, c, ep.Bias[col:][:len(c)])
 	}
-	ep.tail(c, off)
+	ep.tail(c, off, false)
 }
 
-// tail is row without the bias.
-func (ep *Epilogue) tail(c []float32, off int) {
-	if ep.Act != ActNone {
+// tail is row without the bias and, if skipAct, without the activation.
+func (ep *Epilogue) tail(c []float32, off int, skipAct bool) {
+	if ep.Act != ActNone && !skipAct {
 		Activate(ep.Act, c, c)
 	}
 	if ep.Mul != nil {
-		for j, v := range ep.Mul[off:][:len(c)] {
-			c[j] *= v
-		}
+		Mul(c, c, ep.Mul[off:][:len(c)])
 	}
 	if ep.Add != nil {
-		for j, v := range ep.Add[off:][:len(c)] {
-			c[j] += v
-		}
+		Add(c, c, ep.Add[off:][:len(c)])
 	}
 }
 

@@ -2,16 +2,76 @@ package kernel
 
 import "unsafe"
 
-func ceilDiv(a, b int) int { return (a + b - 1) / b }
+// PackedB is a K x N matrix laid out for Gemm: panels of NR columns, each
+// stored as K rows of NR contiguous values, the last panel padded with zeros.
+// NR is that of the level active when it was packed; every level can multiply
+// by it. It is read-only after packing and may be shared.
+type PackedB struct {
+	K, N, NR int
+	data     []float32 // [ceil(N/NR)][K][NR], starts on a cache line
+}
 
-// alignedFloats returns n zeros starting on a cache line.
-func alignedFloats(n int) []float32 {
-	buf := make([]float32, n+15)
-	skip := 0
-	if n > 0 {
-		skip = int(-uintptr(unsafe.Pointer(unsafe.SliceData(buf)))%64) / 4
+// Bytes returns the memory the panels take.
+func (b *PackedB) Bytes() int { return 4 * len(b.data) }
+
+// Panels returns the number of panels.
+func (b *PackedB) Panels() int { return ceilDiv(b.N, b.NR) }
+
+// Panel returns the K x NR values of panel i, which holds the columns from
+// i*NR on. The caller must not write to it.
+func (b *PackedB) Panel(i int) []float32 {
+	size := b.K * b.NR
+	return b.data[i*size : (i+1)*size]
+}
+
+// PackB packs b, which is [k,n] with leading dimension ldb or, if trans is set,
+// [n,k].
+func PackB(k, n int, b []float32, ldb int, trans bool, p *Pool) *PackedB {
+	nr := panelWidth(ActiveLevel())
+	pb := &PackedB{K: k, N: n, NR: nr, data: alignedFloats(ceilDiv(n, nr) * nr * k)}
+	packPanels(pb.data, nr, b, ldb, trans, 0, k, 0, n, p)
+	return pb
+}
+
+// Unpack writes the matrix back into dst, [K,N] row-major without gaps.
+func (b *PackedB) Unpack(dst []float32) {
+	for i := range b.Panels() {
+		w := min(b.NR, b.N-i*b.NR)
+		for k, panel := 0, b.Panel(i); k < b.K; k++ {
+			copy(dst[k*b.N+i*b.NR:][:w], panel[k*b.NR:])
+		}
 	}
-	return buf[skip : skip+n : skip+n]
+}
+
+// packPanels packs rows k0..k1 and columns j0..j1 of op(b) into panels.
+func packPanels(dst []float32, nr int, b []float32, ldb int, trans bool, k0, k1, j0, j1 int, p *Pool) {
+	size := (k1 - k0) * nr
+	p.For(ceilDiv(j1-j0, nr), 1+packGrain/(size+1), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			j := j0 + i*nr
+			packPanel(dst[i*size:][:size], nr, b, ldb, trans, k0, k1, j, min(nr, j1-j))
+		}
+	})
+}
+
+// packGrain is the number of values worth a thread of their own.
+const packGrain = 1 << 14
+
+// packPanel copies rows k0..k1 and columns j..j+w of op(b) to dst, rows of nr
+// values, and pads them with zeros.
+func packPanel(dst []float32, nr int, b []float32, ldb int, trans bool, k0, k1, j, w int) {
+	if trans {
+		if w < nr {
+			clear(dst)
+		}
+		Transpose(dst, nr, b[j*ldb+k0:], ldb, w, k1-k0)
+		return
+	}
+	for k := k0; k < k1; k++ {
+		d := dst[(k-k0)*nr:][:nr]
+		copy(d, b[k*ldb+j:][:w])
+		clear(d[w:])
+	}
 }
 
 // panelWidth is the number of columns of a packed panel at level l.
@@ -22,23 +82,13 @@ func panelWidth(l Level) int {
 	return 16
 }
 
-// packPanel copies rows k0..k1 and columns j0..j0+w of op(b) to dst, rows of nr
-// values, and pads them with zeros.
-func packPanel(dst []float32, nr int, b []float32, ldb int, trans bool, k0, k1, j0, w int) {
-	if !trans {
-		for k := k0; k < k1; k++ {
-			d := dst[(k-k0)*nr:][:nr]
-			copy(d, b[k*ldb+j0:][:w])
-			clear(d[w:])
-		}
-		return
-	}
-	for k := k0; k < k1; k++ {
-		clear(dst[(k-k0)*nr+w : (k-k0+1)*nr])
-	}
-	for j := range w {
-		for k, v := range b[(j0+j)*ldb+k0:][:k1-k0] {
-			dst[k*nr+j] = v
-		}
-	}
+func ceilDiv(a, b int) int { return (a + b - 1) / b }
+
+func roundUp(a, b int) int { return ceilDiv(a, b) * b }
+
+// alignedFloats returns n zeros starting on a cache line.
+func alignedFloats(n int) []float32 {
+	buf := make([]float32, n+15)
+	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(buf)))%64) / 4
+	return buf[skip : skip+n : skip+n]
 }

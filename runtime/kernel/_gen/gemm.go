@@ -1,3 +1,423 @@
 package main
 
-func gemmFamily() {}
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Offsets of the fields of kernel.tile; gemm_amd64.go checks them.
+const (
+	tileA       = 0
+	tileLda     = 8
+	tileB       = 16
+	tileLdb     = 24
+	tileC       = 32
+	tileLdc     = 40
+	tileK       = 48
+	tileMask    = 56
+	tileMasks   = 64
+	tileBias    = 72
+	tileRowBias = 80
+	tileFlags   = 88
+	tileAlpha   = 96
+)
+
+// Bits of tile.flags.
+const (
+	flagLoad  = 1
+	flagRelu  = 2
+	flagScale = 4
+)
+
+func gemmFamily() {
+	for mr := 1; mr <= 8; mr++ {
+		for nv := 1; nv <= 3; nv++ {
+			gemmTile(vec512{}, mr, nv, true)
+		}
+	}
+	for mr := 1; mr <= 6; mr++ {
+		for nv := 1; nv <= 2; nv++ {
+			gemmTile(vec256{}, mr, nv, false)
+			gemmTile(vec256{}, mr, nv, true)
+		}
+	}
+	gemv(vec512{}, 3, 1)
+	gemv(vec512{}, 3, 2)
+	gemv(vec256{}, 2, 1)
+	gemv(vec256{}, 2, 2)
+	gemv(vec256{}, 6, 1)
+	peak(vec512{})
+	peak(vec256{})
+}
+
+// vec is one vector width, the way the tile kernels use it.
+type vec interface {
+	name() string
+	bytes() int
+	reg() reg.VecVirtual
+	zero(reg.VecVirtual)
+	broadcast(Mem, reg.VecVirtual)
+	mask(t reg.Register) maskReg
+	load(m Mem, r reg.VecVirtual, k maskReg) // k nil: whole vector
+	store(r reg.VecVirtual, m Mem, k maskReg)
+}
+
+type maskReg interface{}
+
+type vec512 struct{}
+
+func (vec512) name() string                      { return "512" }
+func (vec512) bytes() int                        { return 64 }
+func (vec512) reg() reg.VecVirtual               { return ZMM() }
+func (vec512) zero(r reg.VecVirtual)             { VPXORD(r, r, r) }
+func (vec512) broadcast(m Mem, r reg.VecVirtual) { VBROADCASTSS(m, r) }
+func (vec512) mask(t reg.Register) maskReg {
+	k := K()
+	KMOVW(Mem{Base: t, Disp: tileMask}, k)
+	return k
+}
+func (vec512) load(m Mem, r reg.VecVirtual, k maskReg) {
+	if k != nil {
+		VMOVUPS_Z(m, k.(reg.OpmaskVirtual), r)
+		return
+	}
+	VMOVUPS(m, r)
+}
+func (vec512) store(r reg.VecVirtual, m Mem, k maskReg) {
+	if k != nil {
+		VMOVUPS(r, k.(reg.OpmaskVirtual), m)
+		return
+	}
+	VMOVUPS(r, m)
+}
+
+type vec256 struct{}
+
+func (vec256) name() string                      { return "256" }
+func (vec256) bytes() int                        { return 32 }
+func (vec256) reg() reg.VecVirtual               { return YMM() }
+func (vec256) zero(r reg.VecVirtual)             { VXORPS(r, r, r) }
+func (vec256) broadcast(m Mem, r reg.VecVirtual) { VBROADCASTSS(m, r) }
+func (vec256) mask(t reg.Register) maskReg {
+	p, y := GP64(), YMM()
+	MOVQ(Mem{Base: t, Disp: tileMasks}, p)
+	VMOVUPS(Mem{Base: p}, y)
+	return y
+}
+func (vec256) load(m Mem, r reg.VecVirtual, k maskReg) {
+	if k != nil {
+		VMASKMOVPS(m, k.(reg.VecVirtual), r)
+		return
+	}
+	VMOVUPS(m, r)
+}
+func (vec256) store(r reg.VecVirtual, m Mem, k maskReg) {
+	if k != nil {
+		VMASKMOVPS(r, k.(reg.VecVirtual), m)
+		return
+	}
+	VMOVUPS(r, m)
+}
+
+// field loads one 8-byte field of the tile.
+func field(t reg.Register, off int) reg.GPVirtual {
+	r := GP64()
+	MOVQ(Mem{Base: t, Disp: off}, r)
+	return r
+}
+
+// gemmTile computes mr rows of nv vectors of C: one chain of FMAs over k for
+// each element. A is read by rows of stride lda, B by rows of stride ldb; with
+// masked, the last vector of every row of B, C and bias obeys the lane mask.
+func gemmTile(v vec, mr, nv int, masked bool) {
+	name := fmt.Sprintf("tile%s_%dx%d", v.name(), mr, nv)
+	if masked && v.name() == "256" {
+		name += "m"
+	}
+	TEXT(name, NOSPLIT, "func(t *byte)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("%s is the GEMM tile of %d rows and %d vectors; t is a *tile.", name, mr, nv))
+	t := Load(Param("t"), GP64())
+	var mask maskReg
+	if masked {
+		mask = v.mask(t)
+	}
+	kOf := func(j int) maskReg {
+		if j == nv-1 {
+			return mask
+		}
+		return nil
+	}
+	at := func(base reg.Register, j int) Mem { return Mem{Base: base, Disp: v.bytes() * j} }
+	acc := make([][]reg.VecVirtual, mr)
+	for i := range acc {
+		acc[i] = make([]reg.VecVirtual, nv)
+		for j := range acc[i] {
+			acc[i][j] = v.reg()
+		}
+	}
+	c, ldc := field(t, tileC), field(t, tileLdc)
+	TESTB(Imm(flagLoad), Mem{Base: t, Disp: tileFlags})
+	JZ(LabelRef(name + "_zero"))
+	{
+		p := GP64()
+		MOVQ(c, p)
+		for i := range acc {
+			for j := range acc[i] {
+				v.load(at(p, j), acc[i][j], kOf(j))
+			}
+			if i+1 < mr {
+				ADDQ(ldc, p)
+			}
+		}
+	}
+	JMP(LabelRef(name + "_begin"))
+	Label(name + "_zero")
+	for i := range acc {
+		for j := range acc[i] {
+			v.zero(acc[i][j])
+		}
+	}
+	Label(name + "_begin")
+
+	a, lda := field(t, tileA), field(t, tileLda)
+	b, ldb := field(t, tileB), field(t, tileLdb)
+	ldb3 := GP64()
+	LEAQ(Mem{Base: ldb, Index: ldb, Scale: 2}, ldb3)
+	odd := map[int]reg.GPVirtual{1: lda}
+	if mr > 3 {
+		odd[3] = GP64()
+		LEAQ(Mem{Base: lda, Index: lda, Scale: 2}, odd[3])
+	}
+	if mr > 5 {
+		odd[5] = GP64()
+		LEAQ(Mem{Base: lda, Index: lda, Scale: 4}, odd[5])
+	}
+	if mr > 7 {
+		odd[7] = GP64()
+		LEAQ(Mem{Base: odd[3], Index: lda, Scale: 4}, odd[7])
+	}
+	rowA := func(i, disp int) Mem {
+		if i == 0 {
+			return Mem{Base: a, Disp: disp}
+		}
+		s := 1
+		for i%2 == 0 {
+			i, s = i/2, s*2
+		}
+		return Mem{Base: a, Index: odd[i], Scale: uint8(s), Disp: disp}
+	}
+	step := func(u int) {
+		bv := make([]reg.VecVirtual, nv)
+		for j := range bv {
+			m := at(b, j)
+			switch u {
+			case 1, 2:
+				m.Index, m.Scale = ldb, uint8(u)
+			case 3:
+				m.Index, m.Scale = ldb3, 1
+			}
+			bv[j] = v.reg()
+			v.load(m, bv[j], kOf(j))
+		}
+		for i := range acc {
+			x := v.reg()
+			v.broadcast(rowA(i, 4*u), x)
+			for j := range bv {
+				VFMADD231PS(bv[j], x, acc[i][j])
+			}
+		}
+	}
+	k := field(t, tileK)
+	SUBQ(Imm(4), k)
+	JL(LabelRef(name + "_tail"))
+	Label(name + "_loop")
+	for u := range 4 {
+		step(u)
+	}
+	ADDQ(Imm(16), a)
+	LEAQ(Mem{Base: b, Index: ldb, Scale: 4}, b)
+	SUBQ(Imm(4), k)
+	JGE(LabelRef(name + "_loop"))
+	Label(name + "_tail")
+	ADDQ(Imm(4), k)
+	JZ(LabelRef(name + "_done"))
+	Label(name + "_one")
+	step(0)
+	ADDQ(Imm(4), a)
+	ADDQ(ldb, b)
+	DECQ(k)
+	JNZ(LabelRef(name + "_one"))
+	Label(name + "_done")
+
+	TESTB(Imm(flagScale), Mem{Base: t, Disp: tileFlags})
+	JZ(LabelRef(name + "_unscaled"))
+	{
+		s := v.reg()
+		v.broadcast(Mem{Base: t, Disp: tileAlpha}, s)
+		for i := range acc {
+			for j := range acc[i] {
+				VMULPS(s, acc[i][j], acc[i][j])
+			}
+		}
+	}
+	Label(name + "_unscaled")
+	bias := field(t, tileBias)
+	TESTQ(bias, bias)
+	JZ(LabelRef(name + "_nobias"))
+	for j := range nv {
+		x := v.reg()
+		v.load(at(bias, j), x, kOf(j))
+		for i := range acc {
+			VADDPS(x, acc[i][j], acc[i][j])
+		}
+	}
+	Label(name + "_nobias")
+	rowBias := field(t, tileRowBias)
+	TESTQ(rowBias, rowBias)
+	JZ(LabelRef(name + "_norowbias"))
+	for i := range acc {
+		x := v.reg()
+		v.broadcast(Mem{Base: rowBias, Disp: 4 * i}, x)
+		for j := range acc[i] {
+			VADDPS(x, acc[i][j], acc[i][j])
+		}
+	}
+	Label(name + "_norowbias")
+	TESTB(Imm(flagRelu), Mem{Base: t, Disp: tileFlags})
+	JZ(LabelRef(name + "_norelu"))
+	{
+		z := v.reg()
+		v.zero(z)
+		for i := range acc {
+			for j := range acc[i] {
+				VMAXPS(acc[i][j], z, acc[i][j]) // a NaN stays: the second source wins
+			}
+		}
+	}
+	Label(name + "_norelu")
+	storeAll := func(kOf func(int) maskReg) {
+		for i := range acc {
+			for j := range acc[i] {
+				v.store(acc[i][j], at(c, j), kOf(j))
+			}
+			if i+1 < mr {
+				ADDQ(ldc, c)
+			}
+		}
+		VZEROUPPER()
+		RET()
+	}
+	if _, ok := mask.(reg.OpmaskVirtual); ok { // whole vectors are cheaper stored without a mask
+		CMPW(Mem{Base: t, Disp: tileMask}, I16(-1))
+		JNE(LabelRef(name + "_masked"))
+		storeAll(func(int) maskReg { return nil })
+		Label(name + "_masked")
+	}
+	storeAll(kOf)
+}
+
+// gemv multiplies one row by np neighbouring packed panels of nv vectors,
+// reading each as one stream.
+func gemv(v vec, nv, np int) {
+	name := fmt.Sprintf("gemv%s_%dx%d", v.name(), np, nv)
+	TEXT(name, NOSPLIT, "func(k int, x, b *float32, panel int, dst *float32, load int)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("%s is dst = x*B for %d packed panels of %d vectors, panel bytes apart;", name, np, nv), "with load nonzero the sums start from dst.")
+	k := Load(Param("k"), GP64())
+	x := Load(Param("x"), GP64())
+	b := []reg.Register{Load(Param("b"), GP64())}
+	if np == 2 {
+		panel := Load(Param("panel"), GP64())
+		ADDQ(b[0], panel)
+		b = append(b, panel)
+	}
+	dst := Load(Param("dst"), GP64())
+	load := Load(Param("load"), GP64())
+	acc := make([]reg.VecVirtual, np*nv)
+	for i := range acc {
+		acc[i] = v.reg()
+		v.zero(acc[i])
+	}
+	TESTQ(load, load)
+	JZ(LabelRef(name + "_begin"))
+	for i := range acc {
+		v.load(Mem{Base: dst, Disp: v.bytes() * i}, acc[i], nil)
+	}
+	Label(name + "_begin")
+	const unroll = 4
+	row := nv * v.bytes()
+	step := func(u int) {
+		w := v.reg()
+		v.broadcast(Mem{Base: x, Disp: 4 * u}, w)
+		for q, p := range b {
+			for j := range nv {
+				VFMADD231PS(Mem{Base: p, Disp: u*row + j*v.bytes()}, w, acc[q*nv+j])
+			}
+		}
+	}
+	advance := func(n int) {
+		ADDQ(U32(uint32(4*n)), x)
+		for _, p := range b {
+			ADDQ(U32(uint32(n*row)), p)
+		}
+	}
+	SUBQ(Imm(unroll), k)
+	JL(LabelRef(name + "_tail"))
+	Label(name + "_loop")
+	for u := range unroll {
+		step(u)
+	}
+	for _, p := range b {
+		for l := 0; l < unroll*row; l += 64 {
+			PREFETCHT0(Mem{Base: p, Disp: gemvAhead + l})
+		}
+	}
+	advance(unroll)
+	SUBQ(Imm(unroll), k)
+	JGE(LabelRef(name + "_loop"))
+	Label(name + "_tail")
+	ADDQ(Imm(unroll), k)
+	JZ(LabelRef(name + "_done"))
+	Label(name + "_one")
+	step(0)
+	advance(1)
+	DECQ(k)
+	JNZ(LabelRef(name + "_one"))
+	Label(name + "_done")
+	for i := range acc {
+		v.store(acc[i], Mem{Base: dst, Disp: v.bytes() * i}, nil)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// gemvAhead is how far ahead of the multiplication the stream is prefetched.
+const gemvAhead = 4096
+
+// peak is a loop of independent FMAs, to measure what the core can do.
+func peak(v vec) {
+	const accs = 12
+	name := "peak" + v.name()
+	TEXT(name, NOSPLIT, "func(n int)")
+	Doc(fmt.Sprintf("%s runs n times %d independent FMAs of %d bits.", name, accs, v.bytes()*8))
+	n := Load(Param("n"), GP64())
+	x := v.reg()
+	v.zero(x)
+	var acc [accs]reg.VecVirtual
+	for i := range acc {
+		acc[i] = v.reg()
+		v.zero(acc[i])
+	}
+	Label(name + "_loop")
+	for i := range acc {
+		VFMADD231PS(x, x, acc[i])
+	}
+	DECQ(n)
+	JNZ(LabelRef(name + "_loop"))
+	VZEROUPPER()
+	RET()
+}
