@@ -25,7 +25,7 @@ func (c *call) infer() error {
 		return c.callFunction(f)
 	}
 	key := Key{id.Domain, id.Op}
-	r, ok := rules[key]
+	r, ok := rules()[key]
 	if !ok {
 		if !Known(id.Domain) {
 			return stopf("operator %s is not one of the standard, and no function of the model", id)

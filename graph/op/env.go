@@ -110,7 +110,9 @@ func (e *Env) constOf(v *graph.Value) *tensor.Tensor {
 		return v.Const
 	}
 	if n, _ := v.Producer(); n != nil && n.Is("Constant") {
-		return n.Attrs.Tensor("value")
+		if a := n.Attrs; len(a) > 0 {
+			return constantTensor(a[0])
+		}
 	}
 	return nil
 }

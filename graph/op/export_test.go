@@ -1,0 +1,11 @@
+package op
+
+// IndexTable builds the index of the schema table anew.
+func IndexTable() {
+	if _, err := indexTable(schemaText); err != nil {
+		panic(err)
+	}
+}
+
+// Panics is how often a rule of this inference panicked.
+func (e *Env) Panics() int { return e.run.panics }
