@@ -1,0 +1,87 @@
+package onnxio
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"sync"
+
+	"github.com/edsrzf/mmap-go"
+)
+
+// mapping is a file mapped read-only, whole. Views into b are valid until close.
+type mapping struct {
+	b  []byte
+	mm mmap.MMap
+
+	once sync.Once
+	err  error
+}
+
+// mapFile maps f, a regular file of the given size. f may be closed afterwards.
+func mapFile(f *os.File, size int64) (*mapping, error) {
+	if size == 0 {
+		return &mapping{}, nil
+	}
+	if size < 0 || size > math.MaxInt {
+		return nil, fmt.Errorf("%s: %d bytes do not fit this machine's address space", f.Name(), size)
+	}
+	mm, err := mmap.Map(f, mmap.RDONLY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("map %s: %w", f.Name(), err)
+	}
+	return &mapping{b: mm, mm: mm}, nil
+}
+
+func (m *mapping) close() error {
+	m.once.Do(func() {
+		if m.mm != nil {
+			m.err = m.mm.Unmap()
+		}
+		m.b = nil
+	})
+	return m.err
+}
+
+// openMapped opens and maps the regular file at path.
+func openMapped(path string) (*mapping, os.FileInfo, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, &os.PathError{Op: "open", Path: path, Err: errNotRegular}
+	}
+	m, err := mapFile(f, info.Size())
+	return m, info, err
+}
+
+var errNotRegular = errors.New("not a regular file")
+
+// region is tensor storage inside a mapping. It keeps the mapping alive only through the model that owns it.
+type region struct {
+	b []byte
+	m *mapping
+
+	external bool // of a data file, not of the model file
+}
+
+// Bytes implements tensor.Storage.
+func (r *region) Bytes() []byte { return r.b }
+
+// Len implements tensor.Storage.
+func (r *region) Len() int64 { return int64(len(r.b)) }
+
+// drop tells the system that the pages under part are not needed for now; they are read again at the next use. It bounds the resident
+// size of a process that streams through a large model.
+func (r *region) drop(part []byte) {
+	if r.m != nil && r.m.mm != nil {
+		dropPages(part)
+	}
+}
