@@ -34,6 +34,7 @@ type Memory interface {
 type Slot struct {
 	Wanted  bool
 	Escapes bool   // the value leaves the run: it gets fresh memory and a header of its own
+	Share   bool   // with Escapes: what Alias makes it a view of is fresh memory already, so nothing is copied
 	Planned []byte // the arena range; nil when the plan has none
 	InPlace int    // the input that Planned overlaps; -1 for none
 	Dynamic []byte // what Memory.Dynamic gave; the session takes it back when the value is dead
@@ -139,7 +140,7 @@ func countOf(shape []int64) (int, bool) {
 // that leaves the run, is copied.
 func (c *Call) Alias(i int, from *tensor.Tensor, shape ...int64) {
 	s := &c.Outs[i]
-	if s.Escapes || !c.View && c.isInput(from) || from.Storage() == nil && c.isInput(from) {
+	if s.Escapes && !s.Share || !c.View && c.isInput(from) {
 		t := c.Out(i, from.Elem, shape...)
 		copy(t.Bytes(), from.Bytes())
 		copy(t.Strs, from.Strs)
@@ -153,12 +154,14 @@ func (c *Call) Alias(i int, from *tensor.Tensor, shape ...int64) {
 
 func (c *Call) isInput(t *tensor.Tensor) bool {
 	for _, in := range c.In {
-		if in != nil && (in == t || in.Storage() != nil && in.Storage() == t.Storage()) {
+		if in != nil && (in == t || sameStart(in.Bytes(), t.Bytes())) {
 			return true
 		}
 	}
 	return false
 }
+
+func sameStart(a, b []byte) bool { return len(a) > 0 && len(b) > 0 && &a[0] == &b[0] }
 
 // Give makes t output i without a copy. t must be memory that this call made and keeps no other hold on.
 func (c *Call) Give(i int, t *tensor.Tensor) { c.Outs[i].value = t }

@@ -34,6 +34,8 @@ type Prep struct {
 	OutType func(i int) graph.Type
 	// Sub compiles a graph attribute of the node.
 	Sub func(*graph.Graph) (SubExec, error)
+	// Used reports whether anything reads output i; nil: everything is read.
+	Used func(i int) bool
 	// Cache holds what several nodes of a session share, such as a weight packed once.
 	Cache *Cache
 
@@ -47,7 +49,10 @@ func (p *Prep) Attrs() graph.Attrs { return p.Node.Attrs }
 func (p *Prep) Has(i int) bool { return p.Node.In(i) != nil }
 
 // Wanted reports whether output i is used by anything.
-func (p *Prep) Wanted(i int) bool { return p.Node.Out(i) != nil }
+func (p *Prep) Wanted(i int) bool {
+	v := p.Node.Out(i)
+	return v != nil && v.Name != "" && (p.Used == nil || p.Used(i))
+}
 
 // Drop states that Run will not read constant input i, because Prepare packed it. Its In[i] may be nil, and its memory may be given
 // back when no other node reads it.
@@ -116,3 +121,6 @@ type SubExec interface {
 	// as they are referenced, and may be handed on with Call.Alias or fed into the next Run.
 	Run(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error)
 }
+
+// Lowered is the domain of the fused operators that the session makes while compiling. They are never saved.
+const Lowered = "onnxrewrite.lowered"

@@ -9,7 +9,17 @@ import (
 // families lists every operator that the runtime executes, one line a file of this package. All are functions, not variables, because
 // an operator's Prepare may itself look operators up.
 func families() []func() []OpDef {
-	return []func() []OpDef{}
+	return []func() []OpDef{
+		matmulOps,
+		elementwiseOps,
+		unaryOps,
+		activationOps,
+		compareOps,
+		castOps,
+		reshapeOps,
+		shapeOps,
+		gatherOps,
+	}
 }
 
 // functions lists the model-local functions that have a kernel of their own.
