@@ -9,3 +9,9 @@ func IndexTable() {
 
 // Panics is how often a rule of this inference panicked.
 func (e *Env) Panics() int { return e.run.panics }
+
+// Run is Infer in a given environment.
+func (e *Env) Run() InferReport {
+	e.inferGraph(e.run.model.Graph)
+	return e.run.report
+}

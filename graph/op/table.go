@@ -113,10 +113,9 @@ func ruleTable() map[Key]rule {
 		{"", argExtreme, []string{"ArgMax", "ArgMin"}},
 
 		// norm.go
-		{"", unary, []string{"GroupNormalization", "InstanceNormalization", "LpNormalization", "LRN", "MeanVarianceNormalization",
-			"SimplifiedLayerNormalization"}},
+		{"", unary, []string{"GroupNormalization", "InstanceNormalization", "LpNormalization", "LRN", "MeanVarianceNormalization"}},
 		{"", batchNormalization, []string{"BatchNormalization"}},
-		{"", layerNormalization, []string{"LayerNormalization"}},
+		{"", layerNormalization, []string{"LayerNormalization", "SimplifiedLayerNormalization"}},
 		{"", rmsNormalization, []string{"RMSNormalization"}},
 
 		// conv.go
@@ -176,6 +175,71 @@ func ruleTable() map[Key]rule {
 		{"", optional, []string{"Optional"}},
 		{"", optionalGetElement, []string{"OptionalGetElement"}},
 		{"", optionalHasElement, []string{"OptionalHasElement"}},
+
+		// resize.go
+		{"", resize, []string{"Resize"}},
+		{"", upsample, []string{"Upsample"}},
+		{"", gridSample, []string{"GridSample"}},
+		{"", affineGrid, []string{"AffineGrid"}},
+		{"", col2Im, []string{"Col2Im"}},
+		{"", centerCropPad, []string{"CenterCropPad"}},
+
+		// signal.go
+		{"", dft, []string{"DFT"}},
+		{"", stft, []string{"STFT"}},
+
+		// text.go
+		{"", stringNormalizer, []string{"StringNormalizer"}},
+		{"", pairwise, []string{"StringConcat"}},
+		{"", stringSplit, []string{"StringSplit"}},
+		{"", predicate, []string{"RegexFullMatch"}},
+		{"", tfIdfVectorizer, []string{"TfIdfVectorizer"}},
+
+		// loss.go
+		{"", loss, []string{"NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"}},
+		{"", nonMaxSuppression, []string{"NonMaxSuppression"}},
+		{"", imageDecoder, []string{"ImageDecoder"}},
+		{training, optimizer(3), []string{"Adagrad", "Momentum"}},
+		{training, optimizer(4), []string{"Adam"}},
+		{training, gradient, []string{"Gradient"}},
+
+		// ml.go
+		{ml, unary, []string{"Binarizer", "Imputer"}},
+		{ml, floatLike, []string{"Normalizer", "Scaler"}},
+		{ml, arrayFeatureExtractor, []string{"ArrayFeatureExtractor"}},
+		{ml, castMap, []string{"CastMap"}},
+		{ml, categoryMapper, []string{"CategoryMapper"}},
+		{ml, dictVectorizer, []string{"DictVectorizer"}},
+		{ml, featureVectorizer, []string{"FeatureVectorizer"}},
+		{ml, labelEncoder, []string{"LabelEncoder"}},
+		{ml, oneHotEncoder, []string{"OneHotEncoder"}},
+		{ml, classifier("classlabels_strings", "classlabels_ints"), []string{"LinearClassifier", "SVMClassifier"}},
+		{ml, classifier("classlabels_strings", "classlabels_int64s"), []string{"TreeEnsembleClassifier"}},
+		{ml, regressor("targets"), []string{"LinearRegressor"}},
+		{ml, regressor(""), []string{"SVMRegressor"}},
+		{ml, regressor("n_targets"), []string{"TreeEnsembleRegressor"}},
+		{ml, treeEnsemble, []string{"TreeEnsemble"}},
+		{ml, zipMap, []string{"ZipMap"}},
+
+		// contrib.go
+		{microsoft, unary, []string{"BiasGelu", "FastGelu", "Gelu", "MoE", "QLinearLeakyRelu", "QLinearSigmoid", "QLinearSoftmax", "QMoE",
+			"QuickGelu", "RotaryEmbedding"}},
+		{microsoft, skipNormalization, []string{"SkipLayerNormalization", "SkipSimplifiedLayerNormalization"}},
+		{microsoft, embedNormalization, []string{"EmbedLayerNormalization"}},
+		{microsoft, packedAttention, []string{"Attention"}},
+		{microsoft, groupQueryAttention, []string{"GroupQueryAttention"}},
+		{microsoft, multiHeadAttention, []string{"MultiHeadAttention"}},
+		{microsoft, matMulNBits, []string{"MatMulNBits"}},
+		{microsoft, matMulToFloat, []string{"DynamicQuantizeMatMul", "MatMulIntegerToFloat"}},
+		{microsoft, fusedMatMul, []string{"FusedMatMul"}},
+		{microsoft, gemm, []string{"FusedGemm"}},
+		{microsoft, conv, []string{"FusedConv"}},
+		{microsoft, qGemm, []string{"QGemm"}},
+		{microsoft, qLinearBinary, []string{"QLinearAdd", "QLinearMul"}},
+		{microsoft, qLinearConcat, []string{"QLinearConcat"}},
+		{microsoft, quantizedRecurrent, []string{"DynamicQuantizeLSTM"}},
+		{microsoft, quantizeLinear, []string{"QuantizeLinear"}},
+		{microsoft, dequantizeLinear, []string{"DequantizeLinear"}},
 	} {
 		for _, name := range family.names {
 			table[Key{family.domain, name}] = family.rule
@@ -183,6 +247,12 @@ func ruleTable() map[Key]rule {
 	}
 	return table
 }
+
+const (
+	ml        = "ai.onnx.ml"
+	training  = "ai.onnx.preview.training"
+	microsoft = "com.microsoft"
+)
 
 // HasRule reports whether Infer knows the operator.
 func HasRule(domain, name string) bool {
