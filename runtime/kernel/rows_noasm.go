@@ -1,3 +1,5 @@
+//go:build !amd64 || noasm
+
 package kernel
 
 func (b *dotBlock) runFast(m, n int) bool { return false }

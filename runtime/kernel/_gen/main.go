@@ -22,6 +22,7 @@ var families = []struct {
 }{
 	{"cpu", cpuFamily},
 	{"gemm", gemmFamily},
+	{"rows", rowsFamily},
 }
 
 var which = flag.String("kernel", "", "kernel family to generate")

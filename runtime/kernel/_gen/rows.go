@@ -1,0 +1,459 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Offsets of kernel.dotTile; rows_amd64.go checks them.
+const (
+	dotK    = 0
+	dotRem  = 8
+	dotMask = 16
+	dotW    = 24
+	dotX    = 88
+	dotOut  = 136
+)
+
+// Offsets of kernel.axpyArgs.
+const (
+	axN    = 0
+	axW    = 8
+	axLdw  = 16
+	axIdx  = 24
+	axCoef = 32
+	axY    = 40
+	axCols = 48
+)
+
+// Offsets of kernel.axpyTile.
+const (
+	atCols = 0
+	atMask = 8
+	atY    = 16
+	atW    = 24
+	atCoef = 88
+)
+
+// Offsets of kernel.panelTile.
+const (
+	ptK   = 0
+	ptLdb = 8
+	ptB   = 16
+	ptA   = 24
+	ptC   = 72
+)
+
+func rowsFamily() {
+	for _, s := range [][2]int{{4, 6}, {4, 4}, {4, 2}, {4, 1}, {8, 1}, {1, 4}, {1, 1}} {
+		dot512(s[0], s[1])
+	}
+	for _, s := range [][2]int{{2, 3}, {2, 1}, {4, 1}, {1, 4}, {1, 1}} {
+		dot256(s[0], s[1])
+	}
+	axpy512()
+	axpy256(8)
+	axpy256(1)
+	for _, mr := range []int{6, 4, 2, 1} {
+		panel512(mr)
+		panel256(mr)
+	}
+}
+
+func tileArg(name, doc string) reg.GPVirtual {
+	TEXT(name, NOSPLIT, "func(t *byte)")
+	Doc(doc)
+	Pragma("noescape")
+	return Load(Param("t"), GP64()).(reg.GPVirtual)
+}
+
+func memAt(t reg.Register, off int) Mem { return Mem{Base: t, Disp: off} }
+
+func loadField(t reg.Register, off int) reg.GPVirtual {
+	r := GP64()
+	MOVQ(memAt(t, off), r)
+	return r
+}
+
+// dot512 sums rows x toks products of k elements, 16 lanes each.
+func dot512(rows, toks int) {
+	t := tileArg(fmt.Sprintf("dot512x%dx%d", rows, toks),
+		fmt.Sprintf("dot512x%dx%d: t.out[j*%d+i] = t.w[i] · t.x[j] over t.k elements (AVX-512).", rows, toks, rows))
+	acc := make([]reg.VecVirtual, rows*toks)
+	for i := range acc {
+		acc[i] = ZMM()
+		VPXORD(acc[i], acc[i], acc[i])
+	}
+	var w, x []reg.GPVirtual
+	for i := range rows {
+		w = append(w, loadField(t, dotW+8*i))
+	}
+	for j := range toks {
+		x = append(x, loadField(t, dotX+8*j))
+	}
+	id := fmt.Sprintf("d512x%dx%d", rows, toks)
+	i, n := GP64(), loadField(t, dotK)
+	XORQ(i, i)
+	at := func(p reg.GPVirtual) Mem { return Mem{Base: p, Index: i, Scale: 4} }
+	step := func(load func(m Mem, r reg.VecVirtual)) {
+		var wv []reg.VecVirtual
+		if toks > 1 {
+			for r := range rows {
+				v := ZMM()
+				load(at(w[r]), v)
+				wv = append(wv, v)
+			}
+			for j := range toks {
+				xv := ZMM()
+				load(at(x[j]), xv)
+				for r := range rows {
+					VFMADD231PS(xv, wv[r], acc[j*rows+r])
+				}
+			}
+			return
+		}
+		xv := ZMM()
+		load(at(x[0]), xv)
+		for r := range rows {
+			v := ZMM()
+			load(at(w[r]), v)
+			VFMADD231PS(v, xv, acc[r])
+		}
+	}
+	Label(id + "_loop")
+	CMPQ(i, n)
+	JGE(LabelRef(id + "_tail"))
+	step(func(m Mem, r reg.VecVirtual) { VMOVUPS(m, r) })
+	ADDQ(Imm(16), i)
+	JMP(LabelRef(id + "_loop"))
+	Label(id + "_tail")
+	rem := loadField(t, dotRem)
+	TESTQ(rem, rem)
+	JZ(LabelRef(id + "_sum"))
+	k := K()
+	KMOVW(rem.As32(), k)
+	step(func(m Mem, r reg.VecVirtual) { VMOVUPS_Z(m, k, r) })
+	Label(id + "_sum")
+	halves := make([]reg.VecVirtual, len(acc))
+	for i, a := range acc {
+		hi := YMM()
+		VEXTRACTF32X8(Imm(1), a, hi)
+		VADDPS(hi, a.AsY(), a.AsY())
+		halves[i] = a
+	}
+	sum4(t, halves, true)
+}
+
+// sum4 adds the eight lanes of every vector in one fixed tree and stores the sums at dotOut.
+func sum4(t reg.Register, v []reg.VecVirtual, evex bool) {
+	for i := 0; i < len(v); i += 4 {
+		q := make([]reg.VecVirtual, 4)
+		for j := range q {
+			if i+j >= len(v) {
+				q[j] = q[j-1]
+				continue
+			}
+			q[j] = v[i+j].AsX().(reg.VecVirtual)
+			hi := XMM()
+			if evex {
+				VEXTRACTF32X4(Imm(1), v[i+j].AsY(), hi)
+			} else {
+				VEXTRACTF128(Imm(1), v[i+j].AsY(), hi)
+			}
+			VADDPS(hi, q[j].AsX(), q[j].AsX())
+		}
+		a, b := XMM(), XMM()
+		pairSums(q[0].AsX(), q[1].AsX(), a)
+		pairSums(q[2].AsX(), q[3].AsX(), b)
+		pairSums(a, b, a)
+		VMOVUPS(a, memAt(t, dotOut+4*i))
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// pairSums sets dst to a0+a1, a2+a3, b0+b1, b2+b3.
+func pairSums(a, b, dst reg.Register) {
+	odd := XMM()
+	VSHUFPS(Imm(0xdd), b, a, odd)
+	VSHUFPS(Imm(0x88), b, a, dst)
+	VADDPS(odd, dst, dst)
+}
+
+// dot256 is dot512 with two vectors of eight lanes for each product.
+func dot256(rows, toks int) {
+	t := tileArg(fmt.Sprintf("dot256x%dx%d", rows, toks),
+		fmt.Sprintf("dot256x%dx%d: t.out[j*%d+i] = t.w[i] · t.x[j] over t.k elements (AVX2, FMA).", rows, toks, rows))
+	acc := make([][2]reg.VecVirtual, rows*toks)
+	for i := range acc {
+		for h := range 2 {
+			acc[i][h] = YMM()
+			VXORPS(acc[i][h], acc[i][h], acc[i][h])
+		}
+	}
+	var w, x []reg.GPVirtual
+	for i := range rows {
+		w = append(w, loadField(t, dotW+8*i))
+	}
+	for j := range toks {
+		x = append(x, loadField(t, dotX+8*j))
+	}
+	id := fmt.Sprintf("d256x%dx%d", rows, toks)
+	i, n := GP64(), loadField(t, dotK)
+	XORQ(i, i)
+	step := func(load func(h int, m Mem, r reg.VecVirtual)) {
+		for h := range 2 {
+			at := func(p reg.GPVirtual) Mem { return Mem{Base: p, Index: i, Scale: 4, Disp: 32 * h} }
+			if toks == 1 {
+				xv := YMM()
+				load(h, at(x[0]), xv)
+				for r := range rows {
+					v := YMM()
+					load(h, at(w[r]), v)
+					VFMADD231PS(v, xv, acc[r][h])
+				}
+				continue
+			}
+			var wv []reg.VecVirtual
+			for r := range rows {
+				v := YMM()
+				load(h, at(w[r]), v)
+				wv = append(wv, v)
+			}
+			for j := range toks {
+				xv := YMM()
+				load(h, at(x[j]), xv)
+				for r := range rows {
+					VFMADD231PS(xv, wv[r], acc[j*rows+r][h])
+				}
+			}
+		}
+	}
+	Label(id + "_loop")
+	CMPQ(i, n)
+	JGE(LabelRef(id + "_tail"))
+	step(func(_ int, m Mem, r reg.VecVirtual) { VMOVUPS(m, r) })
+	ADDQ(Imm(16), i)
+	JMP(LabelRef(id + "_loop"))
+	Label(id + "_tail")
+	rem := loadField(t, dotRem)
+	TESTQ(rem, rem)
+	JZ(LabelRef(id + "_sum"))
+	masks := loadField(t, dotMask)
+	step(func(h int, m Mem, r reg.VecVirtual) {
+		VMOVDQU(memAt(masks, 32*h), r)
+		VMASKMOVPS(m, r, r)
+	})
+	Label(id + "_sum")
+	var v []reg.VecVirtual
+	for _, a := range acc {
+		VADDPS(a[1], a[0], a[0])
+		v = append(v, a[0])
+	}
+	sum4(t, v, false)
+}
+
+// axpy512 keeps up to 256 columns of y in registers while it runs down the list.
+func axpy512() {
+	t := tileArg("axpy512", "axpy512: t.y[j] += Σ_i t.coef[i] * t.w[t.idx[i]*t.ldw + j] for j < t.cols, i ascending (AVX-512).")
+	y, w := loadField(t, axY), loadField(t, axW)
+	cols, ldw := loadField(t, axCols), loadField(t, axLdw)
+	n, idx, coef := loadField(t, axN), loadField(t, axIdx), loadField(t, axCoef)
+	ahead := GP64()
+	MOVQ(n, ahead)
+	SUBQ(Imm(axpyAhead), ahead)
+	for _, vecs := range []int{16, 4, 1} {
+		id := fmt.Sprintf("ax%d", vecs)
+		Label(id)
+		CMPQ(cols, U32(16*vecs))
+		JLT(LabelRef(id + "_end"))
+		axpy512Strip(id, vecs, n, ahead, idx, coef, w, ldw, y, nil)
+		ADDQ(U32(64*vecs), y)
+		ADDQ(U32(64*vecs), w)
+		SUBQ(U32(16*vecs), cols)
+		JMP(LabelRef(id))
+		Label(id + "_end")
+	}
+	TESTQ(cols, cols)
+	JZ(LabelRef("ax_done"))
+	ones, k := GP64(), K()
+	MOVQ(I32(-1), ones)
+	BZHIQ(cols, ones, ones)
+	KMOVW(ones.As32(), k)
+	axpy512Strip("axTail", 1, n, ahead, idx, coef, w, ldw, y, k)
+	Label("ax_done")
+	VZEROUPPER()
+	RET()
+}
+
+const axpyAhead = 6 // rows between a prefetch and its use
+
+func axpy512Strip(id string, vecs int, n, ahead, idx, coef, w, ldw, y reg.GPVirtual, k reg.Register) {
+	acc := make([]reg.VecVirtual, vecs)
+	for v := range acc {
+		acc[v] = ZMM()
+		if k != nil {
+			VMOVUPS_Z(memAt(y, 64*v), k, acc[v])
+		} else {
+			VMOVUPS(memAt(y, 64*v), acc[v])
+		}
+	}
+	i, row, c := GP64(), GP64(), ZMM()
+	XORQ(i, i)
+	Label(id + "_row")
+	if vecs > 1 {
+		CMPQ(i, ahead)
+		JGE(LabelRef(id + "_near"))
+		MOVLQSX(Mem{Base: idx, Index: i, Scale: 4, Disp: 4 * axpyAhead}, row)
+		IMULQ(ldw, row)
+		ADDQ(w, row)
+		for v := range vecs {
+			PREFETCHT0(memAt(row, 64*v))
+		}
+		Label(id + "_near")
+	}
+	MOVLQSX(Mem{Base: idx, Index: i, Scale: 4}, row)
+	IMULQ(ldw, row)
+	ADDQ(w, row)
+	VBROADCASTSS(Mem{Base: coef, Index: i, Scale: 4}, c)
+	for v := range acc {
+		if k != nil {
+			u := ZMM()
+			VMOVUPS_Z(memAt(row, 64*v), k, u)
+			VFMADD231PS(u, c, acc[v])
+		} else {
+			VFMADD231PS(memAt(row, 64*v), c, acc[v])
+		}
+	}
+	INCQ(i)
+	CMPQ(i, n)
+	JLT(LabelRef(id + "_row"))
+	for v := range acc {
+		if k != nil {
+			VMOVUPS(acc[v], k, memAt(y, 64*v))
+		} else {
+			VMOVUPS(acc[v], memAt(y, 64*v))
+		}
+	}
+}
+
+// axpy256 adds a few rows to y at a time.
+func axpy256(rows int) {
+	t := tileArg(fmt.Sprintf("axpy256x%d", rows),
+		fmt.Sprintf("axpy256x%d: t.y[j] += Σ_i t.coef[i] * t.w[i][j] for j < t.cols, i < %d ascending (AVX2, FMA).", rows, rows))
+	y, cols := loadField(t, atY), loadField(t, atCols)
+	var w []reg.GPVirtual
+	var c []reg.VecVirtual
+	for i := range rows {
+		w = append(w, loadField(t, atW+8*i))
+		v := YMM()
+		VBROADCASTSS(memAt(t, atCoef+4*i), v)
+		c = append(c, v)
+	}
+	id := fmt.Sprintf("ax256x%d", rows)
+	j := GP64()
+	XORQ(j, j)
+	SUBQ(Imm(16), cols)
+	step := func(vecs int) {
+		acc := make([]reg.VecVirtual, vecs)
+		for v := range acc {
+			acc[v] = YMM()
+			VMOVUPS(Mem{Base: y, Index: j, Scale: 4, Disp: 32 * v}, acc[v])
+		}
+		for i := range rows {
+			for v := range acc {
+				VFMADD231PS(Mem{Base: w[i], Index: j, Scale: 4, Disp: 32 * v}, c[i], acc[v])
+			}
+		}
+		for v := range acc {
+			VMOVUPS(acc[v], Mem{Base: y, Index: j, Scale: 4, Disp: 32 * v})
+		}
+		ADDQ(Imm(uint64(8*vecs)), j)
+	}
+	Label(id + "_loop")
+	CMPQ(j, cols)
+	JG(LabelRef(id + "_eight"))
+	step(2)
+	JMP(LabelRef(id + "_loop"))
+	Label(id + "_eight")
+	ADDQ(Imm(8), cols)
+	CMPQ(j, cols)
+	JG(LabelRef(id + "_tail"))
+	step(1)
+	Label(id + "_tail")
+	ADDQ(Imm(8), cols)
+	CMPQ(j, cols)
+	JGE(LabelRef(id + "_done"))
+	masks, mask, acc := loadField(t, atMask), YMM(), YMM()
+	VMOVDQU(memAt(masks, 0), mask)
+	VMASKMOVPS(Mem{Base: y, Index: j, Scale: 4}, mask, acc)
+	for i := range rows {
+		u := YMM()
+		VMASKMOVPS(Mem{Base: w[i], Index: j, Scale: 4}, mask, u)
+		VFMADD231PS(u, c[i], acc)
+	}
+	VMASKMOVPS(acc, mask, Mem{Base: y, Index: j, Scale: 4})
+	Label(id + "_done")
+	VZEROUPPER()
+	RET()
+}
+
+// panel512 adds mr rows of A times k rows of 64 columns of B.
+func panel512(mr int) {
+	stripTile(fmt.Sprintf("panel512x%d", mr), fmt.Sprintf("panel512x%d: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < %d, j < 64 (AVX-512).", mr, mr),
+		mr, 4, 64, func() reg.VecVirtual { return ZMM() })
+}
+
+// panel256 is panel512 on 16 columns.
+func panel256(mr int) {
+	stripTile(fmt.Sprintf("panel256x%d", mr), fmt.Sprintf("panel256x%d: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < %d, j < 16 (AVX2, FMA).", mr, mr),
+		mr, 2, 32, func() reg.VecVirtual { return YMM() })
+}
+
+func stripTile(name, doc string, mr, vecs, bytes int, vec func() reg.VecVirtual) {
+	t := tileArg(name, doc)
+	acc := make([][]reg.VecVirtual, mr)
+	for i := range acc {
+		c := loadField(t, ptC+8*i)
+		for v := range vecs {
+			r := vec()
+			VMOVUPS(memAt(c, bytes*v), r)
+			acc[i] = append(acc[i], r)
+		}
+	}
+	var a []reg.GPVirtual
+	for i := range mr {
+		a = append(a, loadField(t, ptA+8*i))
+	}
+	b, ldb, k := loadField(t, ptB), loadField(t, ptLdb), loadField(t, ptK)
+	l := GP64()
+	XORQ(l, l)
+	Label(name + "_loop")
+	bv := make([]reg.VecVirtual, vecs)
+	for v := range bv {
+		bv[v] = vec()
+		VMOVUPS(memAt(b, bytes*v), bv[v])
+	}
+	ADDQ(ldb, b)
+	for i := range a {
+		s := vec()
+		VBROADCASTSS(Mem{Base: a[i], Index: l, Scale: 4}, s)
+		for v := range bv {
+			VFMADD231PS(bv[v], s, acc[i][v])
+		}
+	}
+	INCQ(l)
+	CMPQ(l, k)
+	JLT(LabelRef(name + "_loop"))
+	for i := range acc {
+		c := loadField(t, ptC+8*i)
+		for v := range vecs {
+			VMOVUPS(acc[i][v], memAt(c, bytes*v))
+		}
+	}
+	VZEROUPPER()
+	RET()
+}

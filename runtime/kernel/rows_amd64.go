@@ -1,0 +1,291 @@
+//go:build !noasm
+
+package kernel
+
+import "unsafe"
+
+// dotTile is the argument of the dot kernels: w[i] · x[j] over k+rem elements, k a multiple of 16 and rem below 16.
+// rem is a count in the AVX2 kernels, as mask the vector mask that goes with it, and a bit mask in the AVX-512 ones.
+type dotTile struct {
+	k    int
+	rem  int
+	mask *int32
+	w    [8]*float32
+	x    [6]*float32
+	out  [24]float32
+}
+
+// axpyArgs is the argument of axpy512; ldw is in bytes.
+type axpyArgs struct {
+	n    int
+	w    *float32
+	ldw  int
+	idx  *int32
+	coef *float32
+	y    *float32
+	cols int
+}
+
+// axpyTile is the argument of the axpy256 kernels.
+type axpyTile struct {
+	cols int
+	mask *int32
+	y    *float32
+	w    [8]*float32
+	coef [8]float32
+}
+
+// panelTile is the argument of the panel kernels; ldb is in bytes.
+type panelTile struct {
+	k   int
+	ldb int
+	b   *float32
+	a   [6]*float32
+	c   [6]*float32
+}
+
+// The generator knows these offsets.
+const (
+	_ = -uint(unsafe.Offsetof(dotTile{}.w) ^ 24 | unsafe.Offsetof(dotTile{}.x) ^ 88 | unsafe.Offsetof(dotTile{}.out) ^ 136)
+	_ = -uint(unsafe.Offsetof(axpyArgs{}.cols) ^ 48)
+	_ = -uint(unsafe.Offsetof(axpyTile{}.w) ^ 24 | unsafe.Offsetof(axpyTile{}.coef) ^ 88)
+	_ = -uint(unsafe.Offsetof(panelTile{}.a) ^ 24 | unsafe.Offsetof(panelTile{}.c) ^ 72)
+)
+
+// prefixMasks[16-n:] starts with n lanes set.
+var prefixMasks = func() (m [32]int32) {
+	for i := range 16 {
+		m[i] = -1
+	}
+	return m
+}()
+
+func (t *dotTile) setLength(k int, avx512 bool) {
+	rem := k % 16
+	t.k, t.rem, t.mask = k-rem, rem, &prefixMasks[16-rem]
+	if avx512 {
+		t.rem = 1<<rem - 1
+	}
+}
+
+// dotKernel is a kernel for a tile of rows by toks products.
+type dotKernel struct {
+	rows, toks int
+	id         dotID
+}
+
+type dotID uint8
+
+const (
+	id512x8x1 dotID = iota
+	id512x4x6
+	id512x4x4
+	id512x4x2
+	id512x4x1
+	id512x1x4
+	id512x1x1
+	id256x4x1
+	id256x2x3
+	id256x2x1
+	id256x1x4
+	id256x1x1
+)
+
+// Kernels by falling number of rows, then of tokens.
+var (
+	dotKernels512 = []dotKernel{
+		{8, 1, id512x8x1}, {4, 6, id512x4x6}, {4, 4, id512x4x4}, {4, 2, id512x4x2}, {4, 1, id512x4x1}, {1, 4, id512x1x4}, {1, 1, id512x1x1},
+	}
+	dotKernels256 = []dotKernel{
+		{4, 1, id256x4x1}, {2, 3, id256x2x3}, {2, 1, id256x2x1}, {1, 4, id256x1x4}, {1, 1, id256x1x1},
+	}
+)
+
+// run calls the kernel directly, so that the tile can stay on the stack.
+func (id dotID) run(tile *dotTile) {
+	t := (*byte)(unsafe.Pointer(tile))
+	switch id {
+	case id512x8x1:
+		dot512x8x1(t)
+	case id512x4x6:
+		dot512x4x6(t)
+	case id512x4x4:
+		dot512x4x4(t)
+	case id512x4x2:
+		dot512x4x2(t)
+	case id512x4x1:
+		dot512x4x1(t)
+	case id512x1x4:
+		dot512x1x4(t)
+	case id512x1x1:
+		dot512x1x1(t)
+	case id256x4x1:
+		dot256x4x1(t)
+	case id256x2x3:
+		dot256x2x3(t)
+	case id256x2x1:
+		dot256x2x1(t)
+	case id256x1x4:
+		dot256x1x4(t)
+	default:
+		dot256x1x1(t)
+	}
+}
+
+// Blocks of rows and tokens that stay in cache together.
+const (
+	dotRows = 32
+	dotToks = 48
+)
+
+func (b *dotBlock) runFast(m, n int) bool {
+	kernels := dotKernels512
+	level := ActiveLevel()
+	switch level {
+	case Portable:
+		return false
+	case AVX2:
+		kernels = dotKernels256
+	}
+	var t dotTile
+	t.setLength(b.k, level == AVX512)
+	if m == 1 {
+		b.block(&t, kernels, 0, 1, 0, n)
+		return true
+	}
+	for j := 0; j < n; j += dotRows {
+		for i := 0; i < m; i += dotToks {
+			b.block(&t, kernels, i, min(i+dotToks, m), j, min(j+dotRows, n))
+		}
+	}
+	return true
+}
+
+// block fills tokens [i0, i1) by rows [j0, j1).
+func (b *dotBlock) block(t *dotTile, kernels []dotKernel, i0, i1, j0, j1 int) {
+	for j := j0; j < j1; {
+		rows := 0
+		for i := i0; i < i1; {
+			k := pickDot(kernels, rows, j1-j, i1-i)
+			if rows == 0 {
+				rows = k.rows
+				for r := range rows {
+					t.w[r] = unsafe.SliceData(b.wRow(j + r))
+				}
+			}
+			for c := range k.toks {
+				t.x[c] = unsafe.SliceData(b.xRow(i + c))
+			}
+			k.id.run(t)
+			for c := range k.toks {
+				copy(b.dst[(i+c)*b.ldd+j:][:rows], t.out[c*rows:])
+			}
+			i += k.toks
+		}
+		j += rows
+	}
+}
+
+// pickDot takes the first kernel that fits into what is left; once rows is set only kernels of that many rows, and several
+// rows at once without several tokens only when one token is left.
+func pickDot(kernels []dotKernel, rows, rowsLeft, toksLeft int) *dotKernel {
+	for i := range kernels {
+		k := &kernels[i]
+		if k.toks > toksLeft || k.rows > rowsLeft || (rows != 0 && k.rows != rows) || (rows == 0 && k.toks == 1 && toksLeft > 1 && k.rows > 1) {
+			continue
+		}
+		return k
+	}
+	return &kernels[len(kernels)-1]
+}
+
+func axpyListFast(y, w []float32, ldw int, idx []int32, coef []float32) bool {
+	switch ActiveLevel() {
+	case AVX512:
+		a := axpyArgs{n: len(idx), w: unsafe.SliceData(w), ldw: 4 * ldw, idx: unsafe.SliceData(idx), coef: unsafe.SliceData(coef), y: unsafe.SliceData(y), cols: len(y)}
+		axpy512((*byte)(unsafe.Pointer(&a)))
+	case AVX2:
+		axpyList256(y, w, ldw, idx, coef)
+	default:
+		return false
+	}
+	return true
+}
+
+func axpyList256(y, w []float32, ldw int, idx []int32, coef []float32) {
+	t := axpyTile{cols: len(y), mask: &prefixMasks[16-len(y)%8], y: unsafe.SliceData(y)}
+	for len(idx) > 0 {
+		n := 8
+		if len(idx) < 8 {
+			n = 1
+		}
+		for i, r := range idx[:n] {
+			t.w[i], t.coef[i] = &w[int(r)*ldw], coef[i]
+		}
+		if n == 8 {
+			axpy256x8((*byte)(unsafe.Pointer(&t)))
+		} else {
+			axpy256x1((*byte)(unsafe.Pointer(&t)))
+		}
+		idx, coef = idx[n:], coef[n:]
+	}
+}
+
+// panelRows are the numbers of rows the panel kernels take.
+var panelRows = [...]int{6, 4, 2, 1}
+
+// stripFast adds tokens' a[l:l+kb] times b to columns [c, c+stripCols) of the output.
+func (g *panelGemm) stripFast(c, l, kb int, b []float32, ldb int) bool {
+	level, cols := ActiveLevel(), 64
+	switch level {
+	case Portable:
+		return false
+	case AVX2:
+		cols = 16
+	}
+	t := panelTile{k: kb, ldb: 4 * ldb}
+	for i := 0; i < g.m; {
+		k := 0
+		for panelRows[k] > g.m-i {
+			k++
+		}
+		mr := panelRows[k]
+		for s := 0; s < stripCols; s += cols {
+			for r := range mr {
+				t.a[r] = &g.a[(i+r)*g.lda+l]
+				t.c[r] = &g.cRow(i + r)[c+s]
+			}
+			t.b = &b[s]
+			t.run(level, mr)
+		}
+		i += mr
+	}
+	return true
+}
+
+func (tile *panelTile) run(level Level, mr int) {
+	t := (*byte)(unsafe.Pointer(tile))
+	if level == AVX512 {
+		switch mr {
+		case 6:
+			panel512x6(t)
+		case 4:
+			panel512x4(t)
+		case 2:
+			panel512x2(t)
+		default:
+			panel512x1(t)
+		}
+		return
+	}
+	switch mr {
+	case 6:
+		panel256x6(t)
+	case 4:
+		panel256x4(t)
+	case 2:
+		panel256x2(t)
+	default:
+		panel256x1(t)
+	}
+}
