@@ -10283,3 +10283,36 @@ peak256_loop:
 	JNZ         peak256_loop
 	VZEROUPPER
 	RET
+
+// func readLoop(p *float32, n int)
+// Requires: AVX, MMX+
+TEXT ·readLoop(SB), NOSPLIT, $0-16
+	MOVQ   p+0(FP), AX
+	MOVQ   n+8(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+read:
+	VORPS      (AX), Y0, Y0
+	VORPS      32(AX), Y1, Y1
+	VORPS      64(AX), Y2, Y2
+	VORPS      96(AX), Y3, Y3
+	VORPS      128(AX), Y4, Y4
+	VORPS      160(AX), Y5, Y5
+	VORPS      192(AX), Y6, Y6
+	VORPS      224(AX), Y7, Y7
+	PREFETCHT0 4096(AX)
+	PREFETCHT0 4160(AX)
+	PREFETCHT0 4224(AX)
+	PREFETCHT0 4288(AX)
+	ADDQ       $0x00000100, AX
+	DECQ       CX
+	JNZ        read
+	VZEROUPPER
+	RET

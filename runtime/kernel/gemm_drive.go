@@ -41,9 +41,11 @@ func (b *matrixB) at(k, j, end int) (data []float32, ld, cols int) {
 // workspace is what one goroutine needs while it computes a part of a product.
 type workspace struct {
 	tile    tile
-	a, b    []float32
-	tmp     [2 * 48]float32
+	taps    tapRows
 	product product
+	a, b    []float32
+	runs    []convRun
+	tmp     [2 * 48]float32
 }
 
 var workspaces = sync.Pool{New: func() any { return new(workspace) }}

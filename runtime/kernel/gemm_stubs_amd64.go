@@ -279,3 +279,8 @@ func peak512(n int)
 
 // peak256 runs n times 12 independent FMAs of 256 bits.
 func peak256(n int)
+
+// readLoop reads n blocks of 256 bytes.
+//
+//go:noescape
+func readLoop(p *float32, n int)

@@ -35,26 +35,27 @@ const (
 func gemmFamily() {
 	for mr := 1; mr <= 8; mr++ {
 		for nv := 1; nv <= 3; nv++ {
-			gemmTile(vec512{}, mr, nv, true)
+			gemmTile(width512{}, mr, nv, true)
 		}
 	}
 	for mr := 1; mr <= 6; mr++ {
 		for nv := 1; nv <= 2; nv++ {
-			gemmTile(vec256{}, mr, nv, false)
-			gemmTile(vec256{}, mr, nv, true)
+			gemmTile(width256{}, mr, nv, false)
+			gemmTile(width256{}, mr, nv, true)
 		}
 	}
-	gemv(vec512{}, 3, 1)
-	gemv(vec512{}, 3, 2)
-	gemv(vec256{}, 2, 1)
-	gemv(vec256{}, 2, 2)
-	gemv(vec256{}, 6, 1)
-	peak(vec512{})
-	peak(vec256{})
+	gemv(width512{}, 3, 1)
+	gemv(width512{}, 3, 2)
+	gemv(width256{}, 2, 1)
+	gemv(width256{}, 2, 2)
+	gemv(width256{}, 6, 1)
+	peak(width512{})
+	peak(width256{})
+	readLoop()
 }
 
-// vec is one vector width, the way the tile kernels use it.
-type vec interface {
+// width is one vector width, the way the tile kernels use it.
+type width interface {
 	name() string
 	bytes() int
 	reg() reg.VecVirtual
@@ -67,26 +68,26 @@ type vec interface {
 
 type maskReg interface{}
 
-type vec512 struct{}
+type width512 struct{}
 
-func (vec512) name() string                      { return "512" }
-func (vec512) bytes() int                        { return 64 }
-func (vec512) reg() reg.VecVirtual               { return ZMM() }
-func (vec512) zero(r reg.VecVirtual)             { VPXORD(r, r, r) }
-func (vec512) broadcast(m Mem, r reg.VecVirtual) { VBROADCASTSS(m, r) }
-func (vec512) mask(t reg.Register) maskReg {
+func (width512) name() string                      { return "512" }
+func (width512) bytes() int                        { return 64 }
+func (width512) reg() reg.VecVirtual               { return ZMM() }
+func (width512) zero(r reg.VecVirtual)             { VPXORD(r, r, r) }
+func (width512) broadcast(m Mem, r reg.VecVirtual) { VBROADCASTSS(m, r) }
+func (width512) mask(t reg.Register) maskReg {
 	k := K()
 	KMOVW(Mem{Base: t, Disp: tileMask}, k)
 	return k
 }
-func (vec512) load(m Mem, r reg.VecVirtual, k maskReg) {
+func (width512) load(m Mem, r reg.VecVirtual, k maskReg) {
 	if k != nil {
 		VMOVUPS_Z(m, k.(reg.OpmaskVirtual), r)
 		return
 	}
 	VMOVUPS(m, r)
 }
-func (vec512) store(r reg.VecVirtual, m Mem, k maskReg) {
+func (width512) store(r reg.VecVirtual, m Mem, k maskReg) {
 	if k != nil {
 		VMOVUPS(r, k.(reg.OpmaskVirtual), m)
 		return
@@ -94,27 +95,27 @@ func (vec512) store(r reg.VecVirtual, m Mem, k maskReg) {
 	VMOVUPS(r, m)
 }
 
-type vec256 struct{}
+type width256 struct{}
 
-func (vec256) name() string                      { return "256" }
-func (vec256) bytes() int                        { return 32 }
-func (vec256) reg() reg.VecVirtual               { return YMM() }
-func (vec256) zero(r reg.VecVirtual)             { VXORPS(r, r, r) }
-func (vec256) broadcast(m Mem, r reg.VecVirtual) { VBROADCASTSS(m, r) }
-func (vec256) mask(t reg.Register) maskReg {
+func (width256) name() string                      { return "256" }
+func (width256) bytes() int                        { return 32 }
+func (width256) reg() reg.VecVirtual               { return YMM() }
+func (width256) zero(r reg.VecVirtual)             { VXORPS(r, r, r) }
+func (width256) broadcast(m Mem, r reg.VecVirtual) { VBROADCASTSS(m, r) }
+func (width256) mask(t reg.Register) maskReg {
 	p, y := GP64(), YMM()
 	MOVQ(Mem{Base: t, Disp: tileMasks}, p)
 	VMOVUPS(Mem{Base: p}, y)
 	return y
 }
-func (vec256) load(m Mem, r reg.VecVirtual, k maskReg) {
+func (width256) load(m Mem, r reg.VecVirtual, k maskReg) {
 	if k != nil {
 		VMASKMOVPS(m, k.(reg.VecVirtual), r)
 		return
 	}
 	VMOVUPS(m, r)
 }
-func (vec256) store(r reg.VecVirtual, m Mem, k maskReg) {
+func (width256) store(r reg.VecVirtual, m Mem, k maskReg) {
 	if k != nil {
 		VMASKMOVPS(r, k.(reg.VecVirtual), m)
 		return
@@ -132,7 +133,7 @@ func field(t reg.Register, off int) reg.GPVirtual {
 // gemmTile computes mr rows of nv vectors of C: one chain of FMAs over k for
 // each element. A is read by rows of stride lda, B by rows of stride ldb; with
 // masked, the last vector of every row of B, C and bias obeys the lane mask.
-func gemmTile(v vec, mr, nv int, masked bool) {
+func gemmTile(v width, mr, nv int, masked bool) {
 	name := fmt.Sprintf("tile%s_%dx%d", v.name(), mr, nv)
 	if masked && v.name() == "256" {
 		name += "m"
@@ -322,7 +323,7 @@ func gemmTile(v vec, mr, nv int, masked bool) {
 
 // gemv multiplies one row by np neighbouring packed panels of nv vectors,
 // reading each as one stream.
-func gemv(v vec, nv, np int) {
+func gemv(v width, nv, np int) {
 	name := fmt.Sprintf("gemv%s_%dx%d", v.name(), np, nv)
 	TEXT(name, NOSPLIT, "func(k int, x, b *float32, panel int, dst *float32, load int)")
 	Pragma("noescape")
@@ -399,7 +400,7 @@ func gemv(v vec, nv, np int) {
 const gemvAhead = 4096
 
 // peak is a loop of independent FMAs, to measure what the core can do.
-func peak(v vec) {
+func peak(v width) {
 	const accs = 12
 	name := "peak" + v.name()
 	TEXT(name, NOSPLIT, "func(n int)")
@@ -418,6 +419,32 @@ func peak(v vec) {
 	}
 	DECQ(n)
 	JNZ(LabelRef(name + "_loop"))
+	VZEROUPPER()
+	RET()
+}
+
+// readLoop reads memory as fast as it comes, to measure the bandwidth.
+func readLoop() {
+	TEXT("readLoop", NOSPLIT, "func(p *float32, n int)")
+	Pragma("noescape")
+	Doc("readLoop reads n blocks of 256 bytes.")
+	p := Load(Param("p"), GP64())
+	n := Load(Param("n"), GP64())
+	var acc [8]reg.VecVirtual
+	for i := range acc {
+		acc[i] = YMM()
+		VXORPS(acc[i], acc[i], acc[i])
+	}
+	Label("read")
+	for i := range acc {
+		VORPS(Mem{Base: p, Disp: 32 * i}, acc[i], acc[i])
+	}
+	for i := range 4 {
+		PREFETCHT0(Mem{Base: p, Disp: gemvAhead + 64*i})
+	}
+	ADDQ(U32(256), p)
+	DECQ(n)
+	JNZ(LabelRef("read"))
 	VZEROUPPER()
 	RET()
 }

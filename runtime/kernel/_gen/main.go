@@ -23,6 +23,7 @@ var families = []struct {
 	{"cpu", cpuFamily},
 	{"gemm", gemmFamily},
 	{"rows", rowsFamily},
+	{"conv", convFamily},
 }
 
 var which = flag.String("kernel", "", "kernel family to generate")

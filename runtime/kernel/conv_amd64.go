@@ -1,0 +1,49 @@
+//go:build !noasm
+
+package kernel
+
+import "unsafe"
+
+// The layouts the assembly relies on; a constant that is not zero does not compile.
+const (
+	_ = -(unsafe.Offsetof(convRun{}.dst) ^ 8)
+	_ = -(unsafe.Offsetof(convRun{}.mask) ^ 16)
+	_ = -(unsafe.Offsetof(convRun{}.masks) ^ 24)
+	_ = -(unsafe.Sizeof(convRun{}) ^ 32)
+
+	_ = -(unsafe.Offsetof(tapRows{}.dstStride) ^ 8)
+	_ = -(unsafe.Offsetof(tapRows{}.src) ^ 16)
+	_ = -(unsafe.Offsetof(tapRows{}.srcStride) ^ 24)
+	_ = -(unsafe.Offsetof(tapRows{}.offs) ^ 32)
+	_ = -(unsafe.Offsetof(tapRows{}.w) ^ 40)
+	_ = -(unsafe.Offsetof(tapRows{}.taps) ^ 48)
+	_ = -(unsafe.Offsetof(tapRows{}.rows) ^ 56)
+	_ = -(unsafe.Offsetof(tapRows{}.n) ^ 64)
+	_ = -(unsafe.Offsetof(tapRows{}.mask) ^ 72)
+	_ = -(unsafe.Offsetof(tapRows{}.masks) ^ 80)
+	_ = -(unsafe.Offsetof(tapRows{}.relu) ^ 88)
+	_ = -(unsafe.Offsetof(tapRows{}.bias) ^ 96)
+)
+
+// packRuns fills a panel of nr columns from the runs; dst has room for one
+// vector more than the panel.
+func packRuns(l Level, dst []float32, nr int, src []float32, offs []int, runs []convRun) {
+	r := (*byte)(unsafe.Pointer(&runs[0]))
+	switch l {
+	case AVX512:
+		packRuns512(&dst[0], &src[0], &offs[0], len(offs), r, len(runs), 4*nr)
+	case AVX2:
+		packRuns256(&dst[0], &src[0], &offs[0], len(offs), r, len(runs), 4*nr)
+	default:
+		packRunsRef(dst, nr, src, offs, runs)
+	}
+}
+
+func tapsAsm(l Level, t *tapRows) {
+	p := (*byte)(unsafe.Pointer(t))
+	if l == AVX512 {
+		taps512(p)
+		return
+	}
+	taps256(p)
+}

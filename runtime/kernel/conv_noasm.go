@@ -1,0 +1,9 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+func packRuns(_ Level, dst []float32, nr int, src []float32, offs []int, runs []convRun) {
+	packRunsRef(dst, nr, src, offs, runs)
+}
+
+func tapsAsm(Level, *tapRows) {} // not reached: the level is always Portable

@@ -1,0 +1,199 @@
+package kernel
+
+// convPlan is what a convolution works out for one spatial input size.
+//
+// A strided convolution reads, for tap q of a dimension, the input positions
+// q*dilation + stride*o. Splitting the padded input into its phases (position
+// mod stride) makes every tap read consecutive elements of one phase. So the
+// input is copied once, padded and split; taps are offsets into the copy.
+type convPlan struct {
+	level           Level
+	in, out         [3]int
+	inSize, outSize int
+	plain           bool    // no padding, no stride: the input itself is read
+	axes            [3]axis // phases used along each dimension
+	plane           int     // elements of one channel of the copy
+	offs            []int   // byte offset of each (channel of a group, tap)
+	taps            int     // taps of a kernel; offs[:taps] are those of channel 0
+}
+
+// axis is one dimension of the padded copy: size positions of each used phase.
+type axis struct {
+	phases []int // the used phases, ascending
+	slot   []int // slot[q]: index in phases of tap q
+	shift  []int // shift[q]: position of tap q within its phase
+	size   int
+}
+
+func (c *Conv) planFor(in [3]int) *convPlan {
+	level := ActiveLevel()
+	if p := c.plan.Load(); p != nil && p.in == in && p.level == level {
+		return p
+	}
+	s := &c.spec
+	p := &convPlan{level: level, in: in, out: c.OutputSize(in), plain: true}
+	p.inSize, p.outSize = in[0]*in[1]*in[2], p.out[0]*p.out[1]*p.out[2]
+	p.plane, p.taps = 1, 1
+	for d := range 3 {
+		if s.PadBegin[d] != 0 || s.PadEnd[d] != 0 || s.Stride[d] != 1 {
+			p.plain = false
+		}
+		p.axes[d] = newAxis(s.Kernel[d], s.Stride[d], s.Dilation[d], p.out[d])
+		p.taps *= s.Kernel[d]
+	}
+	if p.plain {
+		for d := range 3 {
+			p.axes[d].size = in[d]
+		}
+	}
+	for d := range 3 {
+		p.plane *= p.axes[d].size * len(p.axes[d].phases)
+	}
+	p.offs = make([]int, 0, c.k)
+	for ch := range s.InChannels / s.Group {
+		for z := range s.Kernel[0] {
+			for y := range s.Kernel[1] {
+				for x := range s.Kernel[2] {
+					p.offs = append(p.offs, 4*(ch*p.plane+p.tap(z, y, x)))
+				}
+			}
+		}
+	}
+	c.plan.Store(p)
+	return p
+}
+
+func newAxis(kernel, stride, dilation, out int) axis {
+	var a axis
+	slots := make([]int, stride)
+	for i := range slots {
+		slots[i] = -1
+	}
+	for q := range kernel {
+		slots[q*dilation%stride] = 0
+		a.shift = append(a.shift, q*dilation/stride)
+	}
+	for phase, s := range slots {
+		if s == 0 {
+			slots[phase] = len(a.phases)
+			a.phases = append(a.phases, phase)
+		}
+	}
+	for q := range kernel {
+		a.slot = append(a.slot, slots[q*dilation%stride])
+	}
+	a.size = a.shift[kernel-1] + out
+	return a
+}
+
+// tap is the offset of a tap within the copy of a channel: the copy is
+// [phases z, phases y, phases x, size z, size y, size x].
+func (p *convPlan) tap(z, y, x int) int {
+	a, b, c := &p.axes[0], &p.axes[1], &p.axes[2]
+	phase := (a.slot[z]*len(b.phases)+b.slot[y])*len(c.phases) + c.slot[x]
+	return phase*a.size*b.size*c.size + p.position(a.shift[z], b.shift[y], c.shift[x])
+}
+
+func (p *convPlan) position(z, y, x int) int {
+	return (z*p.axes[1].size+y)*p.axes[2].size + x
+}
+
+// spread writes the padded, phase-split copy of one channel.
+func (p *convPlan) spread(dst, src []float32, s *ConvSpec) {
+	ax := &p.axes
+	row := ax[2].size
+	for _, pz := range ax[0].phases {
+		for _, py := range ax[1].phases {
+			for _, px := range ax[2].phases {
+				for z := range ax[0].size {
+					for y := range ax[1].size {
+						d := dst[:row:row]
+						dst = dst[row:]
+						iz, iy := z*s.Stride[0]+pz-s.PadBegin[0], y*s.Stride[1]+py-s.PadBegin[1]
+						if iz < 0 || iz >= p.in[0] || iy < 0 || iy >= p.in[1] {
+							clear(d)
+							continue
+						}
+						spreadRow(d, src[(iz*p.in[1]+iy)*p.in[2]:][:p.in[2]], s.Stride[2], px-s.PadBegin[2])
+					}
+				}
+			}
+		}
+	}
+}
+
+// spreadRow sets d[i] = src[first + i*stride], 0 outside.
+func spreadRow(d, src []float32, stride, first int) {
+	lo := 0
+	if first < 0 {
+		lo = min(len(d), ceilDiv(-first, stride))
+	}
+	hi := lo
+	if n := len(src) - first; n > 0 {
+		hi = max(lo, min(len(d), ceilDiv(n, stride)))
+	}
+	clear(d[:lo])
+	clear(d[hi:])
+	if lo == hi {
+		return
+	}
+	src = src[first+lo*stride:]
+	d = d[lo:hi]
+	switch stride {
+	case 1:
+		copy(d, src)
+	case 2:
+		for len(d) >= 4 && len(src) >= 8 {
+			d[0], d[1], d[2], d[3] = src[0], src[2], src[4], src[6]
+			d, src = d[4:], src[8:]
+		}
+		fallthrough
+	default:
+		for i := range d {
+			d[i] = src[i*stride]
+		}
+	}
+}
+
+// convRun is a stretch of output positions of one panel row that are
+// neighbours in the source: at most one vector. The assembly knows the layout.
+type convRun struct {
+	src, dst int        // in bytes, from the source's and the row's start
+	mask     uint64     // lanes, AVX-512
+	masks    *[8]uint32 // lanes, AVX2
+}
+
+// runs appends the runs of output positions j..j+w to rs.
+func (p *convPlan) runs(rs []convRun, j, w int) []convRun {
+	lanes := 16
+	if p.level != AVX512 {
+		lanes = 8
+	}
+	ow, oh := p.out[2], p.out[1]
+	for at := 0; at < w; {
+		pos := j + at
+		n := min(w-at, ow-pos%ow, lanes)
+		src := p.position(pos/ow/oh, pos/ow%oh, pos%ow)
+		if p.axes[2].size == ow { // rows follow each other: the run may go on into the next
+			n = min(w-at, lanes)
+			if p.axes[1].size != oh {
+				n = min(n, ow*oh-pos%(ow*oh))
+			}
+		}
+		r := convRun{src: 4 * src, dst: 4 * at}
+		r.mask = ^uint64(0) >> (63 - uint(n-1)%16)
+		r.masks = (*[8]uint32)(laneMasks[7-(n-1)%8:])
+		rs = append(rs, r)
+		at += n
+	}
+	return rs
+}
+
+// length is the number of lanes of a run.
+func (r *convRun) length() int {
+	n := 0
+	for m := r.mask; m != 0; m >>= 1 {
+		n++
+	}
+	return n
+}
