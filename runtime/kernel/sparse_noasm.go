@@ -1,3 +1,5 @@
+//go:build !amd64 || noasm
+
 package kernel
 
 func csrGemvFast(dst []float32, a *CSR, x []float32, lo, hi int) bool { return false }

@@ -1,3 +1,5 @@
+//go:build !amd64 || noasm
+
 package kernel
 
 func compactGEFast(x []float32, t float32, idx []int32, mask uint32) (int, bool) { return 0, false }

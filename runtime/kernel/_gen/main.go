@@ -22,6 +22,8 @@ var families = []struct {
 }{
 	{"cpu", cpuFamily},
 	{"gemm", gemmFamily},
+	{"topk", topkFamily},
+	{"sparse", sparseFamily},
 	{"rows", rowsFamily},
 	{"conv", convFamily},
 }

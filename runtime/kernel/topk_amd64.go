@@ -1,0 +1,69 @@
+//go:build !noasm
+
+package kernel
+
+import "unsafe"
+
+// The kernels take multiples of 16 elements; the rest is done here.
+
+func compactGEFast(x []float32, t float32, idx []int32, mask uint32) (int, bool) {
+	n := len(x) &^ 15
+	var count int
+	switch ActiveLevel() {
+	case AVX512:
+		count = compactGE512(unsafe.SliceData(x), n, t, mask, unsafe.SliceData(idx))
+	case AVX2:
+		count = compactGE256(unsafe.SliceData(x), n, t, mask, unsafe.SliceData(idx))
+	default:
+		return 0, false
+	}
+	for i := n; i < len(x); i++ {
+		idx[count] = int32(i)
+		if masked(x[i], mask) >= t {
+			count++
+		}
+	}
+	return count, true
+}
+
+func countGEFast(x []float32, t float32, mask uint32) (int, bool) {
+	n := len(x) &^ 15
+	var count int
+	switch ActiveLevel() {
+	case AVX512:
+		count = countGE512(unsafe.SliceData(x), n, t, mask)
+	case AVX2:
+		count = countGE256(unsafe.SliceData(x), n, t, mask)
+	default:
+		return 0, false
+	}
+	return count + countGEGo(x[n:], t, mask), true
+}
+
+func sumF64Fast(x []float32, mask uint32) (float64, bool) {
+	n := len(x) &^ 15
+	var sum float64
+	switch ActiveLevel() {
+	case AVX512:
+		sum = sumF64x512(unsafe.SliceData(x), n, mask)
+	case AVX2:
+		sum = sumF64x256(unsafe.SliceData(x), n, mask)
+	default:
+		return 0, false
+	}
+	return sum + sumF64Go(x[n:], mask), true
+}
+
+func sumSquaredDevFast(x []float32, mean float64, mask uint32) (float64, bool) {
+	n := len(x) &^ 15
+	var sum float64
+	switch ActiveLevel() {
+	case AVX512:
+		sum = sumSquaredDevx512(unsafe.SliceData(x), n, mask, mean)
+	case AVX2:
+		sum = sumSquaredDevx256(unsafe.SliceData(x), n, mask, mean)
+	default:
+		return 0, false
+	}
+	return sum + sumSquaredDevGo(x[n:], mean, mask), true
+}
