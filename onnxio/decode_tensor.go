@@ -188,7 +188,7 @@ func (d *decoder) place(p *tensorParts) error {
 			p.hasRaw = false
 		}
 		var s *typedData
-		if s, err = newTypedData(p.t.Elem, p.t.Shape, used, d.src); err == nil {
+		if s, err = newTypedData(p.t.Elem, p.t.Shape, used); err == nil {
 			p.t.SetStorage(s)
 		} else {
 			used = typedField{}

@@ -15,6 +15,10 @@ func (e *encoder) tensor(num protowire.Number, t *tensor.Tensor, name *string) {
 	if e.visit != nil {
 		e.visit(t, name != nil)
 	}
+	e.message(num, func() { e.tensorFields(t, name) })
+}
+
+func (e *encoder) tensorFields(t *tensor.Tensor, name *string) {
 	m := t.Meta
 	if m == nil {
 		m = &tensor.Meta{}
@@ -33,41 +37,39 @@ func (e *encoder) tensor(num protowire.Number, t *tensor.Tensor, name *string) {
 			e.raw(c.typed.wire)
 		}
 	}
-	e.message(num, func() {
-		for _, d := range t.Shape {
-			e.head(tensorDims, protowire.VarintType, uint64(d))
-		}
-		if t.Elem != 0 || m.Explicit&(1<<tensorType) != 0 {
-			e.head(tensorType, protowire.VarintType, uint64(int64(t.Elem)))
-		}
-		if m.Segment != nil {
-			e.message(tensorSegment, func() { e.segment(m.Segment) })
-		}
-		typed(tensorFloats)
-		typed(tensorInt32s)
-		for _, s := range t.Strs {
-			e.bytes(tensorStrings, s)
-		}
-		typed(tensorInt64s)
-		text(tensorName, *name)
-		if c.raw != nil {
-			e.head(tensorRaw, protowire.BytesType, uint64(c.raw.Len()))
-			e.payload(c.raw)
-		} else if c.typed != nil && m.Explicit&(1<<tensorRaw) != 0 {
-			e.bytes(tensorRaw, nil)
-		}
-		typed(tensorDoubles)
-		typed(tensorUint64s)
-		text(tensorDoc, m.Doc)
-		e.props(tensorExternal, c.external)
-		if c.isExternal {
-			e.head(tensorLocation, protowire.VarintType, 1)
-		} else if m.Explicit&(1<<tensorLocation) != 0 {
-			e.head(tensorLocation, protowire.VarintType, 0)
-		}
-		e.props(tensorProps, m.Props)
-		e.raw(m.Unknown)
-	})
+	for _, d := range t.Shape {
+		e.head(tensorDims, protowire.VarintType, uint64(d))
+	}
+	if t.Elem != 0 || m.Explicit&(1<<tensorType) != 0 {
+		e.head(tensorType, protowire.VarintType, uint64(int64(t.Elem)))
+	}
+	if m.Segment != nil {
+		e.message(tensorSegment, func() { e.segment(m.Segment) })
+	}
+	typed(tensorFloats)
+	typed(tensorInt32s)
+	for _, s := range t.Strs {
+		e.bytes(tensorStrings, s)
+	}
+	typed(tensorInt64s)
+	text(tensorName, *name)
+	if c.raw != nil {
+		e.head(tensorRaw, protowire.BytesType, uint64(c.raw.Len()))
+		e.payload(c.raw)
+	} else if c.typed != nil && m.Explicit&(1<<tensorRaw) != 0 {
+		e.bytes(tensorRaw, nil)
+	}
+	typed(tensorDoubles)
+	typed(tensorUint64s)
+	text(tensorDoc, m.Doc)
+	e.props(tensorExternal, c.external)
+	if c.isExternal {
+		e.head(tensorLocation, protowire.VarintType, 1)
+	} else if m.Explicit&(1<<tensorLocation) != 0 {
+		e.head(tensorLocation, protowire.VarintType, 0)
+	}
+	e.props(tensorProps, m.Props)
+	e.raw(m.Unknown)
 }
 
 func (e *encoder) segment(s *tensor.Segment) {
@@ -169,37 +171,28 @@ func copyStorage(w io.Writer, s tensor.Storage) (int64, error) {
 
 // sparse writes a SparseTensorProto; name as in tensor.
 func (e *encoder) sparse(num protowire.Number, s *tensor.Sparse, name *string) {
-	e.message(num, func() {
-		if s.Values != nil {
-			e.tensorIn(sparseValues, s.Values, name)
-		}
-		if s.Indices != nil {
-			e.tensorIn(sparseIndices, s.Indices, nil)
-		}
-		for _, d := range s.Dims {
-			e.head(sparseDims, protowire.VarintType, uint64(d))
-		}
-		e.raw(s.Unknown)
-	})
+	e.message(num, func() { e.sparseFields(s, name) })
 }
 
-// tensorIn writes a tensor that is part of another message: it may take a name from outside and is no initializer of its own.
-func (e *encoder) tensorIn(num protowire.Number, t *tensor.Tensor, name *string) {
-	if name != nil && (t.Meta == nil || t.Meta.Name != *name) {
-		c := *t
-		m := tensor.Meta{}
-		if t.Meta != nil {
-			m = *t.Meta
-		}
-		m.Name = *name
-		c.Meta = &m
-		if p := e.places[t]; p != nil {
-			defer delete(e.places, &c)
-			e.places[&c] = p
-		}
-		t = &c
+func (e *encoder) sparseFields(s *tensor.Sparse, name *string) {
+	if s.Values != nil {
+		e.part(sparseValues, s.Values, name)
 	}
-	e.tensor(num, t, nil)
+	if s.Indices != nil {
+		e.part(sparseIndices, s.Indices, nil)
+	}
+	for _, d := range s.Dims {
+		e.head(sparseDims, protowire.VarintType, uint64(d))
+	}
+	e.raw(s.Unknown)
+}
+
+// part writes a tensor that is no initializer by itself, and may yet take its name from outside.
+func (e *encoder) part(num protowire.Number, t *tensor.Tensor, name *string) {
+	if e.visit != nil {
+		e.visit(t, false)
+	}
+	e.message(num, func() { e.tensorFields(t, name) })
 }
 
 // place is a tensor's range of the data file.

@@ -19,7 +19,6 @@ type typedData struct {
 	wire []byte // the fields with their tags
 	size int64  // of Bytes
 	view []byte // Bytes, when the wire has that layout already
-	src  *mapping
 
 	once    sync.Once
 	decoded []byte
@@ -46,12 +45,12 @@ func typedFieldOf(elem tensor.DType) protowire.Number {
 }
 
 // newTypedData checks that the values fit the type and the shape. The numbers of int32_data are elements, or whole bytes of packed ones.
-func newTypedData(elem tensor.DType, shape []int64, f typedField, src *mapping) (*typedData, error) {
+func newTypedData(elem tensor.DType, shape []int64, f typedField) (*typedData, error) {
 	size, err := tensor.ByteSize(elem, shape)
 	if err != nil {
 		return nil, err
 	}
-	s := &typedData{elem: elem, num: f.num, wire: f.wire.b, size: size, src: src}
+	s := &typedData{elem: elem, num: f.num, wire: f.wire.b, size: size}
 	have, chunks := int64(0), 0
 	var fixed []byte
 	err = s.each(func(u uint64) error {
