@@ -102,55 +102,61 @@ func (p *convPlan) position(z, y, x int) int {
 func (p *convPlan) spread(dst, src []float32, s *ConvSpec) {
 	ax := &p.axes
 	row := ax[2].size
+	clear(dst)
 	for _, pz := range ax[0].phases {
 		for _, py := range ax[1].phases {
+			ylo, yhi := inside(p.in[1], ax[1].size, s.Stride[1], py-s.PadBegin[1])
+			iy := ylo*s.Stride[1] + py - s.PadBegin[1]
 			for _, px := range ax[2].phases {
 				for z := range ax[0].size {
-					for y := range ax[1].size {
-						d := dst[:row:row]
-						dst = dst[row:]
-						iz, iy := z*s.Stride[0]+pz-s.PadBegin[0], y*s.Stride[1]+py-s.PadBegin[1]
-						if iz < 0 || iz >= p.in[0] || iy < 0 || iy >= p.in[1] {
-							clear(d)
-							continue
-						}
-						spreadRow(d, src[(iz*p.in[1]+iy)*p.in[2]:][:p.in[2]], s.Stride[2], px-s.PadBegin[2])
+					iz := z*s.Stride[0] + pz - s.PadBegin[0]
+					if iz < 0 || iz >= p.in[0] || ylo == yhi {
+						continue
 					}
+					p.spreadRows(dst[(z*ax[1].size+ylo)*row:], src[(iz*p.in[1]+iy)*p.in[2]:], yhi-ylo, s.Stride, px-s.PadBegin[2])
 				}
+				dst = dst[ax[0].size*ax[1].size*row:]
 			}
 		}
 	}
 }
 
-// spreadRow sets d[i] = src[first + i*stride], 0 outside.
-func spreadRow(d, src []float32, stride, first int) {
-	lo := 0
+// inside returns the range of positions i in [0,n) with first + i*stride in [0,in).
+func inside(in, n, stride, first int) (lo, hi int) {
 	if first < 0 {
-		lo = min(len(d), ceilDiv(-first, stride))
+		lo = min(n, ceilDiv(-first, stride))
 	}
-	hi := lo
-	if n := len(src) - first; n > 0 {
-		hi = max(lo, min(len(d), ceilDiv(n, stride)))
+	hi = lo
+	if in > first {
+		hi = max(lo, min(n, ceilDiv(in-first, stride)))
 	}
-	clear(d[:lo])
-	clear(d[hi:])
+	return lo, hi
+}
+
+// spreadRows copies rows of one phase: dst[r,i] = src[r*stride, first +
+// i*stride], leaving what lies outside the input.
+func (p *convPlan) spreadRows(dst, src []float32, rows int, stride [3]int, first int) {
+	row, in := p.axes[2].size, p.in[2]
+	lo, hi := inside(in, row, stride[2], first)
 	if lo == hi {
 		return
 	}
-	src = src[first+lo*stride:]
-	d = d[lo:hi]
-	switch stride {
-	case 1:
-		copy(d, src)
-	case 2:
-		for len(d) >= 4 && len(src) >= 8 {
-			d[0], d[1], d[2], d[3] = src[0], src[2], src[4], src[6]
-			d, src = d[4:], src[8:]
-		}
-		fallthrough
-	default:
-		for i := range d {
-			d[i] = src[i*stride]
+	first += lo * stride[2]
+	for r := range rows {
+		d, s := dst[r*row+lo:][:hi-lo], src[r*stride[1]*in:][first:in]
+		switch stride[2] {
+		case 1:
+			copy(d, s)
+		case 2:
+			for len(d) >= 4 && len(s) >= 8 {
+				d[0], d[1], d[2], d[3] = s[0], s[2], s[4], s[6]
+				d, s = d[4:], s[8:]
+			}
+			fallthrough
+		default:
+			for i := range d {
+				d[i] = s[i*stride[2]]
+			}
 		}
 	}
 }
