@@ -1,0 +1,6 @@
+package passes
+
+// Rewrites lists the rewrites with their default options, for lists and help texts.
+func Rewrites() Pipeline {
+	return Pipeline{}
+}
