@@ -32,8 +32,7 @@ func AddLayerNorm(dst, sum, a, b []float32, rows, cols int, gamma, beta []float3
 	p.For(rows, grainRows(2*cols), func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			i, j := r*cols, (r+1)*cols
-			Add(sum[i:j], a[i:j], b[i:j])
-			n.layerRow(dst[i:j], sum[i:j])
+			n.layerSum(dst[i:j], sum[i:j], addReduce(redSum, sum[i:j], a[i:j], b[i:j]))
 		}
 	})
 }
@@ -63,8 +62,7 @@ func AddRMSNorm(dst, sum, a, b []float32, rows, cols int, gamma []float32, eps f
 	p.For(rows, grainRows(2*cols), func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			i, j := r*cols, (r+1)*cols
-			Add(sum[i:j], a[i:j], b[i:j])
-			n.rmsRow(dst[i:j], sum[i:j])
+			n.rmsSum(dst[i:j], sum[i:j], addReduce(redSumSq, sum[i:j], a[i:j], b[i:j]))
 		}
 	})
 }
@@ -77,20 +75,22 @@ type norm struct {
 }
 
 func (n *norm) layerRow(dst, x []float32) (mean, invStd float32) {
-	if n.cols == 0 {
-		return 0, 0
-	}
-	mean = Sum(x) / float32(n.cols)
+	return n.layerSum(dst, x, Sum(x))
+}
+
+// layerSum normalises a row whose sum is known.
+func (n *norm) layerSum(dst, x []float32, sum float32) (mean, invStd float32) {
+	mean = sum / float32(n.cols)
 	invStd = n.inverse(SumSquaredDeviations(x, mean))
 	normApply(dst, x, mean, invStd, n.gamma, n.beta)
 	return mean, invStd
 }
 
-func (n *norm) rmsRow(dst, x []float32) (invRMS float32) {
-	if n.cols == 0 {
-		return 0
-	}
-	invRMS = n.inverse(SumSquares(x))
+func (n *norm) rmsRow(dst, x []float32) (invRMS float32) { return n.rmsSum(dst, x, SumSquares(x)) }
+
+// rmsSum normalises a row whose sum of squares is known.
+func (n *norm) rmsSum(dst, x []float32, squares float32) (invRMS float32) {
+	invRMS = n.inverse(squares)
 	normApply(dst, x, 0, invRMS, n.gamma, n.beta)
 	return invRMS
 }
@@ -109,6 +109,9 @@ func store(dst []float32, i int, v float32) {
 // normApply sets dst[i] = (x[i]-mean)*inv*gamma[i] + beta[i]; the product with gamma and the addition of beta are rounded once
 // together. gamma and beta may be nil.
 func normApply(dst, x []float32, mean, inv float32, gamma, beta []float32) {
+	if len(x) == 0 {
+		return
+	}
 	if gamma == nil && beta != nil {
 		normApply(dst, x, mean, inv, nil, nil)
 		Add(dst, dst, beta)

@@ -38,6 +38,17 @@ func Dot(a, b []float32) float32 {
 	return dotRef(a, b)
 }
 
+// addReduce sets dst = a + b and reduces it by op, redSum or redSumSq.
+func addReduce(op reduceOp, dst, a, b []float32) float32 {
+	if level := ActiveLevel(); level != Portable && len(a) > 0 {
+		if v, ok := addReduceAsm(op, level, dst, a, b); ok {
+			return v
+		}
+	}
+	binaryRef(OpAdd, formVV, dst, a, b, len(a))
+	return reduceRef(op, dst[:len(a)], 0)
+}
+
 // reduceOp names a reduction to one number.
 type reduceOp uint8
 

@@ -2,5 +2,6 @@
 
 package kernel
 
-func reduceAsm(reduceOp, Level, []float32, float32) (float32, bool) { return 0, false }
-func dotAsm(Level, []float32, []float32) (float32, bool)            { return 0, false }
+func reduceAsm(reduceOp, Level, []float32, float32) (float32, bool)                 { return 0, false }
+func addReduceAsm(reduceOp, Level, []float32, []float32, []float32) (float32, bool) { return 0, false }
+func dotAsm(Level, []float32, []float32) (float32, bool)                            { return 0, false }

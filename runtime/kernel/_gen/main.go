@@ -26,6 +26,15 @@ var families = []struct {
 	{"sparse", sparseFamily},
 	{"rows", rowsFamily},
 	{"conv", convFamily},
+	{"math", mathFamily},
+	{"act", actFamily},
+	{"elementwise", elementwiseFamily},
+	{"reduce", reduceFamily},
+	{"softmax", softmaxFamily},
+	{"norm", normFamily},
+	{"rotary", rotaryFamily},
+	{"half", halfFamily},
+	{"transpose", transposeFamily},
 }
 
 var which = flag.String("kernel", "", "kernel family to generate")

@@ -25,7 +25,7 @@ var (
 	log1pPoly   = []float64{0.0020845443941652775, -0.013691671192646027, 0.042114824056625366, -0.08323895186185837, 0.12479529529809952, -0.16135171055793762, 0.19899623095989227, -0.24988864362239838, 0.33332714438438416, -0.49999988079071045, 1}
 )
 
-func (v *vec) horner(c []float64, x operand.Op) V {
+func (v *simd) horner(c []float64, x operand.Op) V {
 	y := v.copyOf(v.f(c[0]))
 	for _, k := range c[1:] {
 		v.fmaInto(y, x, v.f(k))
@@ -34,7 +34,7 @@ func (v *vec) horner(c []float64, x operand.Op) V {
 }
 
 // expReduce splits x into n ln 2 + r; t holds n in its low bits, and nothing else below bit 21.
-func (v *vec) expReduce(x operand.Op) (t, n, r V) {
+func (v *simd) expReduce(x operand.Op) (t, n, r V) {
 	t = v.fma(x, v.f(log2e), v.f(roundInt))
 	n = v.sub(t, v.f(roundInt))
 	r = v.fnma(n, v.f(ln2Hi), x)
@@ -42,7 +42,7 @@ func (v *vec) expReduce(x operand.Op) (t, n, r V) {
 }
 
 // exp is e^x.
-func (v *vec) exp(x operand.Op) V {
+func (v *simd) exp(x operand.Op) V {
 	t, n, r := v.expReduce(v.max(v.f(-104), v.min(v.f(89), x)))
 	y := v.horner(expPoly, r)
 	v.fmaInto(y, r, v.f(1))
@@ -58,10 +58,10 @@ func (v *vec) exp(x operand.Op) V {
 }
 
 // pow2 is 2^n for the n in the low bits of t.
-func (v *vec) pow2(t V) V { return v.addInt(v.shiftLeft(t, 23), v.f(1)) }
+func (v *simd) pow2(t V) V { return v.addInt(v.shiftLeft(t, 23), v.f(1)) }
 
 // expm1 is e^x - 1 for |x| <= 25.
-func (v *vec) expm1(x operand.Op) V {
+func (v *simd) expm1(x operand.Op) V {
 	t, _, r := v.expReduce(x)
 	q := v.mul(v.horner(expPoly, r), r)
 	v.fmaInto(q, r, r)
@@ -70,15 +70,15 @@ func (v *vec) expm1(x operand.Op) V {
 }
 
 // signOf is |a| with the sign of s.
-func (v *vec) signOf(a, s operand.Op) V { return v.or(v.abs(a), v.and(s, v.bits(0x80000000))) }
+func (v *simd) signOf(a, s operand.Op) V { return v.or(v.abs(a), v.and(s, v.bits(0x80000000))) }
 
-func (v *vec) tanh(x V) V {
+func (v *simd) tanh(x V) V {
 	t := v.abs(x)
 	e := v.expm1(v.min(v.f(20), v.add(t, t)))
 	return v.signOf(v.div(e, v.add(e, v.f(2))), x)
 }
 
-func (v *vec) log(x V) V {
+func (v *simd) log(x V) V {
 	inf, zero := v.f(math.Inf(1)), v.f(0)
 	e0 := v.choose(x, less, v.f(0x1p-126), v.f(-23), zero)
 	m := v.choose(x, less, v.f(0x1p-126), v.mul(x, v.f(0x1p23)), x)
@@ -95,7 +95,7 @@ func (v *vec) log(x V) V {
 	return v.choose(x, equal, zero, v.f(math.Inf(-1)), y)
 }
 
-func (v *vec) erf(x V) V {
+func (v *simd) erf(x V) V {
 	t := v.abs(x)
 	small := v.fma(v.horner(erfPoly, v.mul(x, x)), x, x)
 	g := v.neg(v.horner(erfcLogPoly, v.min(v.f(4), t)))
@@ -103,11 +103,11 @@ func (v *vec) erf(x V) V {
 	return v.choose(t, less, v.f(0.875), small, large)
 }
 
-func (v *vec) sigmoid(x V) V { return v.div(v.f(1), v.add(v.exp(v.neg(x)), v.f(1))) }
+func (v *simd) sigmoid(x V) V { return v.div(v.f(1), v.add(v.exp(v.neg(x)), v.f(1))) }
 
 // unary emits dst[i] = body(x[i], p), with the first params numbers of p in registers.
-func unary(name string, params, unroll int, body func(v *vec, x V, p []V) V) {
-	both(name, "(dst, x *float32, n int, p *float32)", "is "+name+" of unaryScalar over n > 0 elements.", func(v *vec) {
+func unary(name string, params, unroll int, body func(v *simd, x V, p []V) V) {
+	both(name, "(dst, x *float32, n int, p *float32)", "is "+name+" of unaryScalar over n > 0 elements.", func(v *simd) {
 		dst, x, n, p := pointer("dst"), pointer("x"), pointer("n"), pointer("p")
 		var held []V
 		for i := range params {
@@ -122,23 +122,23 @@ func unary(name string, params, unroll int, body func(v *vec, x V, p []V) V) {
 }
 
 func mathFamily() {
-	one := func(f func(v *vec, x V) V) func(*vec, V, []V) V {
-		return func(v *vec, x V, _ []V) V { return f(v, x) }
+	one := func(f func(v *simd, x V) V) func(*simd, V, []V) V {
+		return func(v *simd, x V, _ []V) V { return f(v, x) }
 	}
-	unary("exp", 0, 1, one(func(v *vec, x V) V { return v.exp(x) }))
-	unary("log", 0, 1, one((*vec).log))
-	unary("tanh", 0, 1, one((*vec).tanh))
-	unary("erf", 0, 1, one((*vec).erf))
-	unary("sigmoid", 0, 1, one((*vec).sigmoid))
-	unary("sqrt", 0, 2, one(func(v *vec, x V) V { return v.sqrt(x) }))
-	unary("rsqrt", 0, 2, one(func(v *vec, x V) V { return v.div(v.f(1), v.sqrt(x)) }))
-	unary("recip", 0, 2, one(func(v *vec, x V) V { return v.div(v.f(1), x) }))
-	unary("neg", 0, 4, one(func(v *vec, x V) V { return v.neg(x) }))
-	unary("abs", 0, 4, one(func(v *vec, x V) V { return v.abs(x) }))
-	unary("square", 0, 4, one(func(v *vec, x V) V { return v.mul(x, x) }))
-	unary("floor", 0, 4, one(func(v *vec, x V) V { return v.round(down, x) }))
-	unary("ceil", 0, 4, one(func(v *vec, x V) V { return v.round(up, x) }))
-	unary("round", 0, 4, one(func(v *vec, x V) V { return v.round(nearest, x) }))
-	unary("clip", 2, 4, func(v *vec, x V, p []V) V { return v.min(p[1], v.max(p[0], x)) })
-	unary("affine", 2, 4, func(v *vec, x V, p []V) V { return v.fma(x, p[0], p[1]) })
+	unary("exp", 0, 1, one(func(v *simd, x V) V { return v.exp(x) }))
+	unary("log", 0, 1, one((*simd).log))
+	unary("tanh", 0, 1, one((*simd).tanh))
+	unary("erf", 0, 1, one((*simd).erf))
+	unary("sigmoid", 0, 1, one((*simd).sigmoid))
+	unary("sqrt", 0, 2, one(func(v *simd, x V) V { return v.sqrt(x) }))
+	unary("rsqrt", 0, 2, one(func(v *simd, x V) V { return v.div(v.f(1), v.sqrt(x)) }))
+	unary("recip", 0, 2, one(func(v *simd, x V) V { return v.div(v.f(1), x) }))
+	unary("neg", 0, 4, one(func(v *simd, x V) V { return v.neg(x) }))
+	unary("abs", 0, 4, one(func(v *simd, x V) V { return v.abs(x) }))
+	unary("square", 0, 4, one(func(v *simd, x V) V { return v.mul(x, x) }))
+	unary("floor", 0, 4, one(func(v *simd, x V) V { return v.round(down, x) }))
+	unary("ceil", 0, 4, one(func(v *simd, x V) V { return v.round(up, x) }))
+	unary("round", 0, 4, one(func(v *simd, x V) V { return v.round(nearest, x) }))
+	unary("clip", 2, 4, func(v *simd, x V, p []V) V { return v.min(p[1], v.max(p[0], x)) })
+	unary("affine", 2, 4, func(v *simd, x V, p []V) V { return v.fma(x, p[0], p[1]) })
 }
