@@ -25,17 +25,17 @@ const (
 	_ = -(unsafe.Offsetof(tapRows{}.bias) ^ 96)
 )
 
-// packRuns fills a panel of nr columns from the runs; dst has room for one
+// packRuns fills a panel from the runs; dst has room for one
 // vector more than the panel.
-func packRuns(l Level, dst []float32, nr int, src []float32, offs []int, runs []convRun) {
+func packRuns(l Level, dst, src []float32, offs []int, runs []convRun) {
 	r := (*byte)(unsafe.Pointer(&runs[0]))
 	switch l {
 	case AVX512:
-		packRuns512(&dst[0], &src[0], &offs[0], len(offs), r, len(runs), 4*nr)
+		packRuns512(&dst[0], &src[0], &offs[0], len(offs), r, len(runs), 4*panelWidth)
 	case AVX2:
-		packRuns256(&dst[0], &src[0], &offs[0], len(offs), r, len(runs), 4*nr)
+		packRuns256(&dst[0], &src[0], &offs[0], len(offs), r, len(runs), 4*panelWidth)
 	default:
-		packRunsRef(dst, nr, src, offs, runs)
+		packRunsRef(dst, src, offs, runs)
 	}
 }
 

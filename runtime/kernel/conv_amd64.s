@@ -55,9 +55,9 @@ packRuns256_row:
 	MOVQ DI, R11
 
 packRuns256_run:
-	MOVQ       24(R10), R12
-	VMOVUPS    (R12), Y0
+	MOVQ       24(R10), R13
 	MOVQ       (R10), R12
+	VMOVUPS    (R13), Y0
 	VMASKMOVPS (R9)(R12*1), Y0, Y0
 	MOVQ       8(R10), R12
 	VMOVUPS    Y0, (AX)(R12*1)
@@ -488,32 +488,33 @@ taps256_x1_tap_store:
 	JMP     taps256_x1
 
 taps256_x1_end:
-	TESTQ   R8, R8
-	JZ      taps256_next
-	MOVQ    80(AX), R9
-	VMOVUPS (R9), Y2
-	VXORPS  Y3, Y3, Y3
-	MOVQ    32(AX), R9
-	MOVQ    40(AX), R10
-	MOVQ    48(AX), R11
+	TESTQ  R8, R8
+	JZ     taps256_next
+	MOVQ   80(AX), R13
+	VXORPS Y2, Y2, Y2
+	MOVQ   32(AX), R9
+	MOVQ   40(AX), R10
+	MOVQ   48(AX), R11
 
 taps256_rest:
 	MOVQ         (R9), R12
 	ADDQ         DI, R12
-	VBROADCASTSS (R10), Y4
-	VMASKMOVPS   (R12), Y2, Y5
-	VFMADD231PS  Y5, Y4, Y3
+	VBROADCASTSS (R10), Y3
+	VMOVUPS      (R13), Y4
+	VMASKMOVPS   (R12), Y4, Y4
+	VFMADD231PS  Y4, Y3, Y2
 	ADDQ         $0x08, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
 	JNZ          taps256_rest
-	VADDPS       Y0, Y3, Y3
+	VADDPS       Y0, Y2, Y2
 	CMPQ         88(AX), $0x00
 	JE           taps256_rest_store
-	VMAXPS       Y3, Y1, Y3
+	VMAXPS       Y2, Y1, Y2
 
 taps256_rest_store:
-	VMASKMOVPS Y3, Y2, (SI)
+	VMOVUPS    (R13), Y3
+	VMASKMOVPS Y2, Y3, (SI)
 	ADDQ       $0x00000020, SI
 	ADDQ       $0x00000020, DI
 	SUBQ       $0x00000008, R8

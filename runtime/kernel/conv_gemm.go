@@ -64,7 +64,7 @@ func (c *Conv) gemmImages(batch int, plan *convPlan, src []float32, stride int, 
 
 // convPart computes a part of one group's output.
 func (ws *workspace) convPart(plan *convPlan, g *product, r part, src []float32) {
-	nr := panelWidth(g.level)
+	const nr = panelWidth
 	kc := blockingOf(g.level).kc
 	for k0 := 0; k0 < g.k; k0 += kc {
 		q := r
@@ -73,18 +73,18 @@ func (ws *workspace) convPart(plan *convPlan, g *product, r part, src []float32)
 		buf := grow(&ws.b, roundUp(r.j1-r.j0, nr)*rows+16) // the last run may spill
 		for i := 0; r.j0+i < r.j1; i += nr {
 			ws.runs = plan.runs(ws.runs[:0], r.j0+i, min(nr, r.j1-r.j0-i))
-			packRuns(g.level, buf[i*rows:], nr, src, plan.offs[k0:q.k1], ws.runs)
+			packRuns(g.level, buf[i*rows:], src, plan.offs[k0:q.k1], ws.runs)
 		}
-		g.b = matrixB{data: buf, nr: nr, rows: rows, k0: k0, j0: r.j0}
+		g.b = matrixB{data: buf, packed: true, rows: rows, k0: k0, j0: r.j0}
 		ws.block(g, q)
 	}
 }
 
 // packRunsRef is the contract of the assembly: row i of the panel gets the runs
 // read from offs[i] bytes on.
-func packRunsRef(dst []float32, nr int, src []float32, offs []int, runs []convRun) {
+func packRunsRef(dst, src []float32, offs []int, runs []convRun) {
 	for i, off := range offs {
-		row, s := dst[i*nr:], src[off/4:]
+		row, s := dst[i*panelWidth:], src[off/4:]
 		for q := range runs {
 			r := &runs[q]
 			copy(row[r.dst/4:][:r.length()], s[r.src/4:])

@@ -2,8 +2,8 @@
 
 package kernel
 
-func packRuns(_ Level, dst []float32, nr int, src []float32, offs []int, runs []convRun) {
-	packRunsRef(dst, nr, src, offs, runs)
+func packRuns(_ Level, dst, src []float32, offs []int, runs []convRun) {
+	packRunsRef(dst, src, offs, runs)
 }
 
 func tapsAsm(Level, *tapRows) {} // not reached: the level is always Portable

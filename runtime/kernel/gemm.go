@@ -20,7 +20,7 @@ type Epilogue struct {
 func Gemm(m int, a []float32, lda int, b *PackedB, c []float32, ldc int, accumulate bool, ep *Epilogue, p *Pool) {
 	g := product{
 		level: ActiveLevel(), m: m, n: b.N, k: b.K,
-		a: a, lda: lda, b: matrixB{data: b.data, nr: b.NR, rows: b.K},
+		a: a, lda: lda, b: matrixB{data: b.data, packed: true, rows: b.K},
 		c: c, ldc: ldc, alpha: 1, ep: ep,
 	}
 	if accumulate {

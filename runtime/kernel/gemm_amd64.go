@@ -25,10 +25,10 @@ const (
 func tileAsm(l Level, mr int, t *tile) {
 	p := (*byte)(unsafe.Pointer(t))
 	if l == AVX512 {
-		tile512(mr, (t.cols+15)/16, p)
+		tile512(mr, ceilDiv(t.cols, 16), p)
 		return
 	}
-	tile256(mr, (t.cols+7)/8, t.cols%8 != 0, p)
+	tile256(mr, ceilDiv(t.cols, 8), t.cols%8 != 0, p)
 }
 
 func tile512(mr, nv int, p *byte) {
@@ -85,89 +85,123 @@ func tile512(mr, nv int, p *byte) {
 }
 
 func tile256(mr, nv int, masked bool, p *byte) {
-	sel := 4*mr + 2*nv
+	sel := 16*mr + 2*nv
 	if masked {
 		sel++
 	}
 	switch sel {
-	case 4*1 + 2*1:
+	case 16*1 + 2*1:
 		tile256_1x1(p)
-	case 4*1 + 2*1 + 1:
+	case 16*1 + 2*1 + 1:
 		tile256_1x1m(p)
-	case 4*1 + 2*2:
+	case 16*1 + 2*2:
 		tile256_1x2(p)
-	case 4*1 + 2*2 + 1:
+	case 16*1 + 2*2 + 1:
 		tile256_1x2m(p)
-	case 4*2 + 2*1:
+	case 16*1 + 2*3:
+		tile256_1x3(p)
+	case 16*1 + 2*3 + 1:
+		tile256_1x3m(p)
+	case 16*1 + 2*4:
+		tile256_1x4(p)
+	case 16*1 + 2*4 + 1:
+		tile256_1x4m(p)
+	case 16*1 + 2*5:
+		tile256_1x5(p)
+	case 16*1 + 2*5 + 1:
+		tile256_1x5m(p)
+	case 16*1 + 2*6:
+		tile256_1x6(p)
+	case 16*1 + 2*6 + 1:
+		tile256_1x6m(p)
+	case 16*2 + 2*1:
 		tile256_2x1(p)
-	case 4*2 + 2*1 + 1:
+	case 16*2 + 2*1 + 1:
 		tile256_2x1m(p)
-	case 4*2 + 2*2:
+	case 16*2 + 2*2:
 		tile256_2x2(p)
-	case 4*2 + 2*2 + 1:
+	case 16*2 + 2*2 + 1:
 		tile256_2x2m(p)
-	case 4*3 + 2*1:
+	case 16*2 + 2*3:
+		tile256_2x3(p)
+	case 16*2 + 2*3 + 1:
+		tile256_2x3m(p)
+	case 16*2 + 2*4:
+		tile256_2x4(p)
+	case 16*2 + 2*4 + 1:
+		tile256_2x4m(p)
+	case 16*2 + 2*5:
+		tile256_2x5(p)
+	case 16*2 + 2*5 + 1:
+		tile256_2x5m(p)
+	case 16*2 + 2*6:
+		tile256_2x6(p)
+	case 16*2 + 2*6 + 1:
+		tile256_2x6m(p)
+	case 16*3 + 2*1:
 		tile256_3x1(p)
-	case 4*3 + 2*1 + 1:
+	case 16*3 + 2*1 + 1:
 		tile256_3x1m(p)
-	case 4*3 + 2*2:
+	case 16*3 + 2*2:
 		tile256_3x2(p)
-	case 4*3 + 2*2 + 1:
+	case 16*3 + 2*2 + 1:
 		tile256_3x2m(p)
-	case 4*4 + 2*1:
+	case 16*3 + 2*3:
+		tile256_3x3(p)
+	case 16*3 + 2*3 + 1:
+		tile256_3x3m(p)
+	case 16*4 + 2*1:
 		tile256_4x1(p)
-	case 4*4 + 2*1 + 1:
+	case 16*4 + 2*1 + 1:
 		tile256_4x1m(p)
-	case 4*4 + 2*2:
+	case 16*4 + 2*2:
 		tile256_4x2(p)
-	case 4*4 + 2*2 + 1:
+	case 16*4 + 2*2 + 1:
 		tile256_4x2m(p)
-	case 4*5 + 2*1:
+	case 16*4 + 2*3:
+		tile256_4x3(p)
+	case 16*4 + 2*3 + 1:
+		tile256_4x3m(p)
+	case 16*5 + 2*1:
 		tile256_5x1(p)
-	case 4*5 + 2*1 + 1:
+	case 16*5 + 2*1 + 1:
 		tile256_5x1m(p)
-	case 4*5 + 2*2:
+	case 16*5 + 2*2:
 		tile256_5x2(p)
-	case 4*5 + 2*2 + 1:
+	case 16*5 + 2*2 + 1:
 		tile256_5x2m(p)
-	case 4*6 + 2*1:
+	case 16*6 + 2*1:
 		tile256_6x1(p)
-	case 4*6 + 2*1 + 1:
+	case 16*6 + 2*1 + 1:
 		tile256_6x1m(p)
-	case 4*6 + 2*2:
+	case 16*6 + 2*2:
 		tile256_6x2(p)
-	case 4*6 + 2*2 + 1:
+	case 16*6 + 2*2 + 1:
 		tile256_6x2m(p)
 	}
 }
 
 // gemvAsm computes dst = x*B, or dst += x*B with load, for the first one or two
 // of the packed panels at b, and returns how many.
-func gemvAsm(l Level, nr int, x, b []float32, panels int, dst []float32, load bool) int {
+func gemvAsm(l Level, x, b []float32, panels int, dst []float32, load bool) int {
 	k := len(x)
-	panel, flag := 4*k*nr, 0
+	panel, flag := 4*k*panelWidth, 0
 	if load {
 		flag = 1
 	}
-	_ = dst[nr-1]
-	pair := panels > 1 && k*nr < pairFloats
+	_ = dst[panelWidth-1]
 	switch {
-	case l == AVX512 && nr == 48 && pair:
+	case l == AVX2:
+		gemv256_1x6(k, &x[0], &b[0], panel, &dst[0], flag)
+	case panels > 1 && k <= pairRows:
 		gemv512_2x3(k, &x[0], &b[0], panel, &dst[0], flag)
 		return 2
-	case l == AVX512 && nr == 48:
-		gemv512_1x3(k, &x[0], &b[0], panel, &dst[0], flag)
-	case nr == 48:
-		gemv256_1x6(k, &x[0], &b[0], panel, &dst[0], flag)
-	case panels > 1:
-		gemv256_2x2(k, &x[0], &b[0], panel, &dst[0], flag)
-		return 2
 	default:
-		gemv256_1x2(k, &x[0], &b[0], panel, &dst[0], flag)
+		gemv512_1x3(k, &x[0], &b[0], panel, &dst[0], flag)
 	}
 	return 1
 }
 
-// pairFloats is the size of a panel below which two are read together: more
-// sums in flight, while two long streams from memory are no faster than one.
-const pairFloats = 1 << 14
+// pairRows is the height up to which two panels are read together: more sums in
+// flight, while two long streams from memory are no faster than one.
+const pairRows = 512

@@ -19,23 +19,24 @@ type product struct {
 	ep      *Epilogue
 }
 
-// matrixB is a right factor: packed panels of width nr with rows rows each, or
-// plain rows of stride ld if nr is 0. data starts at row k0, column j0.
+// matrixB is a right factor: packed panels of rows rows each, or plain rows of
+// stride ld. data starts at row k0, column j0.
 type matrixB struct {
-	data         []float32
-	nr, rows, ld int
-	k0, j0       int
+	data     []float32
+	packed   bool
+	rows, ld int
+	k0, j0   int
 }
 
 // at returns the slice from row k, column j on, the row stride, and how many
 // columns can be read from there.
 func (b *matrixB) at(k, j, end int) (data []float32, ld, cols int) {
 	k, j, end = k-b.k0, j-b.j0, end-b.j0
-	if b.nr == 0 {
+	if !b.packed {
 		return b.data[k*b.ld+j:], b.ld, end - j
 	}
-	panel, col := j/b.nr, j%b.nr
-	return b.data[(panel*b.rows+k)*b.nr+col:], b.nr, min(b.nr-col, end-j)
+	panel, col := j/panelWidth, j%panelWidth
+	return b.data[(panel*b.rows+k)*panelWidth+col:], panelWidth, min(panelWidth-col, end-j)
 }
 
 // workspace is what one goroutine needs while it computes a part of a product.
@@ -45,7 +46,7 @@ type workspace struct {
 	product product
 	a, b    []float32
 	runs    []convRun
-	tmp     [2 * 48]float32
+	tmp     [panelWidth]float32
 }
 
 var workspaces = sync.Pool{New: func() any { return new(workspace) }}
@@ -68,19 +69,31 @@ func grow(buf *[]float32, n int) []float32 {
 // part is a rectangle of C and a range of k.
 type part struct{ i0, i1, j0, j1, k0, k1 int }
 
-// blocking holds the block sizes of a level: tiles of mr x nr; kc steps of k at
-// a time, so that a strip of A stays in L1 and a panel of B in L2; parts of at
-// most mc rows and nc columns, so that A's block and C's part stay in L2.
-type blocking struct{ mr, nr, kc, mc, nc int }
+// blocking holds the block sizes of a level: tiles of at most mr rows; kc steps
+// of k at a time, so that a tile's rows of A stay in L1 and a panel of B in L2;
+// parts of at most mc rows and nc columns, so that A's block and C's part stay
+// in L2.
+type blocking struct{ mr, kc, mc, nc int }
 
 func blockingOf(l Level) blocking {
 	switch l {
 	case AVX512:
-		return blocking{mr: 8, nr: 48, kc: 384, mc: 128, nc: 384}
+		return blocking{mr: 8, kc: 384, mc: 128, nc: 384}
 	case AVX2:
-		return blocking{mr: 6, nr: 16, kc: 384, mc: 120, nc: 384}
+		return blocking{mr: 6, kc: 384, mc: 120, nc: 384}
 	}
-	return blocking{mr: 4, nr: 16, kc: 256, mc: 64, nc: 256}
+	return blocking{mr: 4, kc: 256, mc: 64, nc: 384}
+}
+
+// tileCols is the width of tiles of mr rows: what the registers hold.
+func tileCols(l Level, mr int) int {
+	if l == AVX2 && mr > 2 {
+		if mr > 4 {
+			return 16
+		}
+		return 24
+	}
+	return panelWidth
 }
 
 // all is the whole product.
@@ -118,8 +131,8 @@ func (g *product) split(r part, copies, threads int) split {
 	}
 	for want := threads * chunksPerShare; threads > 1 && copies*ceilDiv(m, s.mb)*ceilDiv(n, s.nb) < want && s.mb*s.nb*k > 2*minPartWork; {
 		switch {
-		case s.nb > bl.nr && (s.nb > 4*bl.nr || s.mb <= 2*bl.mr):
-			s.nb = roundUp(ceilDiv(s.nb, 2), bl.nr)
+		case s.nb > panelWidth && (s.nb > 4*panelWidth || s.mb <= 2*bl.mr):
+			s.nb = roundUp(ceilDiv(s.nb, 2), panelWidth)
 		case s.mb > bl.mr:
 			s.mb = roundUp(ceilDiv(s.mb, 2), bl.mr)
 		default:
@@ -193,9 +206,10 @@ func (ws *workspace) block(g *product, r part) {
 	}
 	rows := r.i1 - r.i0
 	tiles := ceilDiv(rows, bl.mr)
+	width := tileCols(g.level, ceilDiv(rows, tiles))
 	for j := r.j0; j < r.j1; {
 		b, ldb, w := g.b.at(r.k0, j, r.j1)
-		w = min(w, bl.nr)
+		w = min(w, width)
 		t.setB(b, ldb, r.k1-r.k0, w)
 		t.setBias(from(bias, j))
 		for q := range tiles { // rows shared out evenly: 9 are 5+4, not 8+1
@@ -247,38 +261,37 @@ func from(x []float32, i int) []float32 {
 
 // gemv computes a product of one row with packed panels, each read as one stream.
 func (g *product) gemv(p *Pool) {
-	nr := g.b.nr
-	p.For(ceilDiv(g.n, nr), 1+minPartWork/(g.k*nr), func(lo, hi int) {
+	p.For(ceilDiv(g.n, panelWidth), 1+minPartWork/(g.k*panelWidth), func(lo, hi int) {
 		ws := workspaces.Get().(*workspace)
 		g.gemvPanels(lo, hi, ws.tmp[:])
 		workspaces.Put(ws)
-		j0, j1 := lo*nr, min(hi*nr, g.n)
+		j0, j1 := lo*panelWidth, min(hi*panelWidth, g.n)
 		g.ep.row(g.c[j0:j1], j0, j0)
 	})
 }
 
-// gemvPanels computes the columns of panels lo..hi; tmp holds two panels' widths.
+// gemvPanels computes the columns of panels lo..hi; tmp has a panel's width.
 func (g *product) gemvPanels(lo, hi int, tmp []float32) {
-	nr, load := g.b.nr, g.beta != 0
+	load := g.beta != 0
 	x := g.a[:g.k]
 	for i := lo; i < hi; {
-		c := g.c[i*nr : min(hi*nr, g.n)]
+		c, b := g.c[i*panelWidth:min(hi*panelWidth, g.n)], g.b.data[i*g.k*panelWidth:]
 		dst := c
-		full := len(c) / nr // the padded last panel goes through tmp
-		if full == 0 {
-			dst, full = tmp, 1
+		panels := len(c) / panelWidth
+		if panels == 0 { // the padded last panel
+			dst, panels = tmp, 1
 			copy(tmp, c)
 		}
 		if g.level == Portable {
-			tileRef(1, nr, g.k, x, g.k, g.b.data[i*g.k*nr:], nr, dst, nr, loadFlag(load), 1, nil, nil)
-			full = 1
+			tileRef(1, panelWidth, g.k, x, g.k, b, panelWidth, dst, panelWidth, loadFlag(load), 1, nil, nil)
+			panels = 1
 		} else {
-			full = gemvAsm(g.level, nr, x, g.b.data[i*g.k*nr:], full, dst, load)
+			panels = gemvAsm(g.level, x, b, panels, dst, load)
 		}
-		if len(c) < nr {
+		if len(c) < panelWidth {
 			copy(c, tmp)
 		}
-		i += full
+		i += panels
 	}
 }
 

@@ -6,4 +6,4 @@ package kernel
 
 func tileAsm(Level, int, *tile) {}
 
-func gemvAsm(Level, int, []float32, []float32, int, []float32, bool) int { return 0 }
+func gemvAsm(Level, []float32, []float32, int, []float32, bool) int { return 0 }

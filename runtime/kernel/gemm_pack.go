@@ -21,23 +21,23 @@ func (g *product) packAndRun(b []float32, ldb int, transB bool, p *Pool, s *Scra
 		g.run(g.all(), p)
 		return
 	}
-	kc, nr := blockingOf(g.level).kc, panelWidth(g.level)
+	kc := blockingOf(g.level).kc
 	const packCols = 3072
 	for j0 := 0; j0 < g.n; j0 += packCols {
 		for k0 := 0; k0 < g.k; k0 += kc {
 			r := part{0, g.m, j0, min(j0+packCols, g.n), k0, min(k0+kc, g.k)}
-			g.b = packedPart(&s.buf, nr, b, ldb, transB, r, p)
+			g.b = packedPart(&s.buf, b, ldb, transB, r, p)
 			g.run(r, p)
 		}
 	}
 }
 
 // packedPart packs the rows and columns of B a part needs into *buf.
-func packedPart(buf *[]float32, nr int, b []float32, ldb int, transB bool, r part, p *Pool) matrixB {
+func packedPart(buf *[]float32, b []float32, ldb int, transB bool, r part, p *Pool) matrixB {
 	rows := r.k1 - r.k0
-	data := grow(buf, roundUp(r.j1-r.j0, nr)*rows)
-	packPanels(data, nr, b, ldb, transB, r.k0, r.k1, r.j0, r.j1, p)
-	return matrixB{data: data, nr: nr, rows: rows, k0: r.k0, j0: r.j0}
+	data := grow(buf, roundUp(r.j1-r.j0, panelWidth)*rows)
+	packPanels(data, b, ldb, transB, r.k0, r.k1, r.j0, r.j1, p)
+	return matrixB{data: data, packed: true, rows: rows, k0: r.k0, j0: r.j0}
 }
 
 // runBatch computes g for every matrix of a batch, each part of a matrix by one
@@ -66,11 +66,11 @@ func (ws *workspace) packAndCompute(g *product, r part, b []float32, ldb int, tr
 		ws.part(g, r)
 		return
 	}
-	bl, nr := blockingOf(g.level), panelWidth(g.level)
-	for k0 := r.k0; k0 < r.k1; k0 += bl.kc {
+	kc := blockingOf(g.level).kc
+	for k0 := r.k0; k0 < r.k1; k0 += kc {
 		q := r
-		q.k0, q.k1 = k0, min(k0+bl.kc, r.k1)
-		g.b = packedPart(&ws.b, nr, b, ldb, transB, q, nil)
+		q.k0, q.k1 = k0, min(k0+kc, r.k1)
+		g.b = packedPart(&ws.b, b, ldb, transB, q, nil)
 		ws.block(g, q)
 	}
 }

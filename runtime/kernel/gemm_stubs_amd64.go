@@ -144,6 +144,46 @@ func tile256_1x2(t *byte)
 //go:noescape
 func tile256_1x2m(t *byte)
 
+// tile256_1x3 is the GEMM tile of 1 rows and 3 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_1x3(t *byte)
+
+// tile256_1x3m is the GEMM tile of 1 rows and 3 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_1x3m(t *byte)
+
+// tile256_1x4 is the GEMM tile of 1 rows and 4 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_1x4(t *byte)
+
+// tile256_1x4m is the GEMM tile of 1 rows and 4 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_1x4m(t *byte)
+
+// tile256_1x5 is the GEMM tile of 1 rows and 5 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_1x5(t *byte)
+
+// tile256_1x5m is the GEMM tile of 1 rows and 5 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_1x5m(t *byte)
+
+// tile256_1x6 is the GEMM tile of 1 rows and 6 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_1x6(t *byte)
+
+// tile256_1x6m is the GEMM tile of 1 rows and 6 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_1x6m(t *byte)
+
 // tile256_2x1 is the GEMM tile of 2 rows and 1 vectors; t is a *tile.
 //
 //go:noescape
@@ -163,6 +203,46 @@ func tile256_2x2(t *byte)
 //
 //go:noescape
 func tile256_2x2m(t *byte)
+
+// tile256_2x3 is the GEMM tile of 2 rows and 3 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_2x3(t *byte)
+
+// tile256_2x3m is the GEMM tile of 2 rows and 3 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_2x3m(t *byte)
+
+// tile256_2x4 is the GEMM tile of 2 rows and 4 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_2x4(t *byte)
+
+// tile256_2x4m is the GEMM tile of 2 rows and 4 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_2x4m(t *byte)
+
+// tile256_2x5 is the GEMM tile of 2 rows and 5 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_2x5(t *byte)
+
+// tile256_2x5m is the GEMM tile of 2 rows and 5 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_2x5m(t *byte)
+
+// tile256_2x6 is the GEMM tile of 2 rows and 6 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_2x6(t *byte)
+
+// tile256_2x6m is the GEMM tile of 2 rows and 6 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_2x6m(t *byte)
 
 // tile256_3x1 is the GEMM tile of 3 rows and 1 vectors; t is a *tile.
 //
@@ -184,6 +264,16 @@ func tile256_3x2(t *byte)
 //go:noescape
 func tile256_3x2m(t *byte)
 
+// tile256_3x3 is the GEMM tile of 3 rows and 3 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_3x3(t *byte)
+
+// tile256_3x3m is the GEMM tile of 3 rows and 3 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_3x3m(t *byte)
+
 // tile256_4x1 is the GEMM tile of 4 rows and 1 vectors; t is a *tile.
 //
 //go:noescape
@@ -203,6 +293,16 @@ func tile256_4x2(t *byte)
 //
 //go:noescape
 func tile256_4x2m(t *byte)
+
+// tile256_4x3 is the GEMM tile of 4 rows and 3 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_4x3(t *byte)
+
+// tile256_4x3m is the GEMM tile of 4 rows and 3 vectors; t is a *tile.
+//
+//go:noescape
+func tile256_4x3m(t *byte)
 
 // tile256_5x1 is the GEMM tile of 5 rows and 1 vectors; t is a *tile.
 //
@@ -255,18 +355,6 @@ func gemv512_1x3(k int, x *float32, b *float32, panel int, dst *float32, load in
 //
 //go:noescape
 func gemv512_2x3(k int, x *float32, b *float32, panel int, dst *float32, load int)
-
-// gemv256_1x2 is dst = x*B for 1 packed panels of 2 vectors, panel bytes apart;
-// with load nonzero the sums start from dst.
-//
-//go:noescape
-func gemv256_1x2(k int, x *float32, b *float32, panel int, dst *float32, load int)
-
-// gemv256_2x2 is dst = x*B for 2 packed panels of 2 vectors, panel bytes apart;
-// with load nonzero the sums start from dst.
-//
-//go:noescape
-func gemv256_2x2(k int, x *float32, b *float32, panel int, dst *float32, load int)
 
 // gemv256_1x6 is dst = x*B for 1 packed panels of 6 vectors, panel bytes apart;
 // with load nonzero the sums start from dst.

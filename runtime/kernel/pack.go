@@ -4,8 +4,8 @@ import "unsafe"
 
 // PackedB is a K x N matrix laid out for Gemm: panels of NR columns, each
 // stored as K rows of NR contiguous values, the last panel padded with zeros.
-// NR is that of the level active when it was packed; every level can multiply
-// by it. It is read-only after packing and may be shared.
+// The layout is the same at all levels. It is read-only after packing and may
+// be shared.
 type PackedB struct {
 	K, N, NR int
 	data     []float32 // [ceil(N/NR)][K][NR], starts on a cache line
@@ -27,9 +27,8 @@ func (b *PackedB) Panel(i int) []float32 {
 // PackB packs b, which is [k,n] with leading dimension ldb or, if trans is set,
 // [n,k].
 func PackB(k, n int, b []float32, ldb int, trans bool, p *Pool) *PackedB {
-	nr := panelWidth(ActiveLevel())
-	pb := &PackedB{K: k, N: n, NR: nr, data: alignedFloats(ceilDiv(n, nr) * nr * k)}
-	packPanels(pb.data, nr, b, ldb, trans, 0, k, 0, n, p)
+	pb := &PackedB{K: k, N: n, NR: panelWidth, data: alignedFloats(roundUp(n, panelWidth) * k)}
+	packPanels(pb.data, b, ldb, trans, 0, k, 0, n, p)
 	return pb
 }
 
@@ -44,12 +43,12 @@ func (b *PackedB) Unpack(dst []float32) {
 }
 
 // packPanels packs rows k0..k1 and columns j0..j1 of op(b) into panels.
-func packPanels(dst []float32, nr int, b []float32, ldb int, trans bool, k0, k1, j0, j1 int, p *Pool) {
-	size := (k1 - k0) * nr
-	p.For(ceilDiv(j1-j0, nr), 1+packGrain/(size+1), func(lo, hi int) {
+func packPanels(dst []float32, b []float32, ldb int, trans bool, k0, k1, j0, j1 int, p *Pool) {
+	size := (k1 - k0) * panelWidth
+	p.For(ceilDiv(j1-j0, panelWidth), 1+packGrain/(size+1), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			j := j0 + i*nr
-			packPanel(dst[i*size:][:size], nr, b, ldb, trans, k0, k1, j, min(nr, j1-j))
+			j := j0 + i*panelWidth
+			packPanel(dst[i*size:][:size], b, ldb, trans, k0, k1, j, min(panelWidth, j1-j))
 		}
 	})
 }
@@ -57,30 +56,26 @@ func packPanels(dst []float32, nr int, b []float32, ldb int, trans bool, k0, k1,
 // packGrain is the number of values worth a thread of their own.
 const packGrain = 1 << 14
 
-// packPanel copies rows k0..k1 and columns j..j+w of op(b) to dst, rows of nr
-// values, and pads them with zeros.
-func packPanel(dst []float32, nr int, b []float32, ldb int, trans bool, k0, k1, j, w int) {
+// packPanel copies rows k0..k1 and columns j..j+w of op(b) to dst and pads the
+// rows with zeros.
+func packPanel(dst, b []float32, ldb int, trans bool, k0, k1, j, w int) {
 	if trans {
-		if w < nr {
+		if w < panelWidth {
 			clear(dst)
 		}
-		Transpose(dst, nr, b[j*ldb+k0:], ldb, w, k1-k0)
+		Transpose(dst, panelWidth, b[j*ldb+k0:], ldb, w, k1-k0)
 		return
 	}
 	for k := k0; k < k1; k++ {
-		d := dst[(k-k0)*nr:][:nr]
+		d := dst[(k-k0)*panelWidth:][:panelWidth]
 		copy(d, b[k*ldb+j:][:w])
 		clear(d[w:])
 	}
 }
 
-// panelWidth is the number of columns of a packed panel at level l.
-func panelWidth(l Level) int {
-	if l == AVX512 {
-		return 48
-	}
-	return 16
-}
+// panelWidth is the number of columns of a packed panel: three AVX-512 vectors,
+// six of AVX2.
+const panelWidth = 48
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
 

@@ -67,10 +67,7 @@ func runMaskOf(v width, r reg.Register) maskReg {
 		KMOVW(Mem{Base: r, Disp: runMask}, k)
 		return k
 	}
-	p, y := GP64(), YMM()
-	MOVQ(Mem{Base: r, Disp: runMasks}, p)
-	VMOVUPS(Mem{Base: p}, y)
-	return y
+	return field(r, runMasks)
 }
 
 // Offsets of the fields of kernel.tapRows; conv_amd64.go checks them.
@@ -173,10 +170,7 @@ func taps(v width, wide int) {
 		KMOVW(Mem{Base: t, Disp: tapMask}, k)
 		mask = k
 	} else {
-		p, y := GP64(), YMM()
-		MOVQ(Mem{Base: t, Disp: tapMasks}, p)
-		VMOVUPS(Mem{Base: p}, y)
-		mask = y
+		mask = field(t, tapMasks)
 	}
 	group(name+"_rest", 1, mask)
 	Label(name + "_next")

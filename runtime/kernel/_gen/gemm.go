@@ -39,19 +39,29 @@ func gemmFamily() {
 		}
 	}
 	for mr := 1; mr <= 6; mr++ {
-		for nv := 1; nv <= 2; nv++ {
+		for nv := 1; nv <= vectors256(mr); nv++ {
 			gemmTile(width256{}, mr, nv, false)
 			gemmTile(width256{}, mr, nv, true)
 		}
 	}
 	gemv(width512{}, 3, 1)
 	gemv(width512{}, 3, 2)
-	gemv(width256{}, 2, 1)
-	gemv(width256{}, 2, 2)
 	gemv(width256{}, 6, 1)
 	peak(width512{})
 	peak(width256{})
 	readLoop()
+}
+
+// vectors256 is the greatest number of AVX2 vectors in a tile of mr rows: sums,
+// one row of B, a broadcast and a mask must fit 16 registers.
+func vectors256(mr int) int {
+	switch {
+	case mr <= 2:
+		return 6
+	case mr <= 4:
+		return 3
+	}
+	return 2
 }
 
 // width is one vector width, the way the tile kernels use it.
@@ -103,21 +113,21 @@ func (width256) reg() reg.VecVirtual               { return YMM() }
 func (width256) zero(r reg.VecVirtual)             { VXORPS(r, r, r) }
 func (width256) broadcast(m Mem, r reg.VecVirtual) { VBROADCASTSS(m, r) }
 func (width256) mask(t reg.Register) maskReg {
-	p, y := GP64(), YMM()
-	MOVQ(Mem{Base: t, Disp: tileMasks}, p)
-	VMOVUPS(Mem{Base: p}, y)
-	return y
+	return field(t, tileMasks)
 }
 func (width256) load(m Mem, r reg.VecVirtual, k maskReg) {
 	if k != nil {
-		VMASKMOVPS(m, k.(reg.VecVirtual), r)
+		VMOVUPS(Mem{Base: k.(reg.Register)}, r) // the mask takes no register of its own
+		VMASKMOVPS(m, r, r)
 		return
 	}
 	VMOVUPS(m, r)
 }
 func (width256) store(r reg.VecVirtual, m Mem, k maskReg) {
 	if k != nil {
-		VMASKMOVPS(r, k.(reg.VecVirtual), m)
+		y := YMM()
+		VMOVUPS(Mem{Base: k.(reg.Register)}, y)
+		VMASKMOVPS(r, y, m)
 		return
 	}
 	VMOVUPS(r, m)
@@ -211,24 +221,45 @@ func gemmTile(v width, mr, nv int, masked bool) {
 		}
 		return Mem{Base: a, Index: odd[i], Scale: uint8(s), Disp: disp}
 	}
-	step := func(u int) {
-		bv := make([]reg.VecVirtual, nv)
-		for j := range bv {
-			m := at(b, j)
-			switch u {
-			case 1, 2:
-				m.Index, m.Scale = ldb, uint8(u)
-			case 3:
-				m.Index, m.Scale = ldb3, 1
+	loadB := func(u, j int) reg.VecVirtual {
+		m := at(b, j)
+		switch u {
+		case 1, 2:
+			m.Index, m.Scale = ldb, uint8(u)
+		case 3:
+			m.Index, m.Scale = ldb3, 1
+		}
+		r := v.reg()
+		v.load(m, r, kOf(j))
+		return r
+	}
+	loadA := func(u, i int) reg.VecVirtual {
+		r := v.reg()
+		v.broadcast(rowA(i, 4*u), r)
+		return r
+	}
+	step := func(u int) { // holds the shorter of a row of B and a column of A
+		if mr < nv {
+			x := make([]reg.VecVirtual, mr)
+			for i := range x {
+				x[i] = loadA(u, i)
 			}
-			bv[j] = v.reg()
-			v.load(m, bv[j], kOf(j))
+			for j := range nv {
+				y := loadB(u, j)
+				for i := range x {
+					VFMADD231PS(y, x[i], acc[i][j])
+				}
+			}
+			return
+		}
+		y := make([]reg.VecVirtual, nv)
+		for j := range y {
+			y[j] = loadB(u, j)
 		}
 		for i := range acc {
-			x := v.reg()
-			v.broadcast(rowA(i, 4*u), x)
-			for j := range bv {
-				VFMADD231PS(bv[j], x, acc[i][j])
+			x := loadA(u, i)
+			for j := range y {
+				VFMADD231PS(y[j], x, acc[i][j])
 			}
 		}
 	}
