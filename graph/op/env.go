@@ -12,6 +12,7 @@ type Env struct {
 	run    *run
 	parent *Env // of a trial: consulted for what this one does not know
 	write  bool // store types in the values; a trial or a function's body must not
+	report bool // list what stops and contradicts in the report
 
 	known  map[*graph.Value]graph.Type
 	data   map[*graph.Value]*Data
@@ -36,7 +37,7 @@ func NewEnv(m *graph.Model, opt InferOptions) *Env {
 	if m.Graph != nil {
 		r.budget += 64 * m.Graph.NumNodes()
 	}
-	e := &Env{run: r, write: true}
+	e := &Env{run: r, write: true, report: true}
 	e.reset()
 	if m.Graph != nil {
 		for _, v := range m.Graph.Inputs {
@@ -60,11 +61,16 @@ func (e *Env) trial() *Env {
 	return t
 }
 
+// opset is the version of a domain in force: the function's import, else the model's. Files older than IR 3 import nothing and mean
+// version 1 of the default domain.
 func (e *Env) opset(domain string) int {
 	if e.function != nil {
 		if v := e.function.Opset(domain); v != 0 {
 			return int(v)
 		}
+	}
+	if m := e.run.model; m.IRVersion < 3 && len(m.Opsets) == 0 && graph.CanonicalDomain(domain) == "" {
+		return 1
 	}
 	return int(e.run.model.Opset(domain))
 }
@@ -153,7 +159,7 @@ func (e *Env) bind(v *graph.Value, found graph.Type) error {
 	if stated.Kind != graph.KindUnknown {
 		if why := conflict(stated, found); why != "" {
 			err = contradict("value %q: %s", v.Name, why)
-			if e.write {
+			if e.report {
 				e.run.report.Conflicts = append(e.run.report.Conflicts, graph.Finding{Severity: graph.Error,
 					Where: fmt.Sprintf("value %q", v.Name), Message: why, Fix: "drop the stated type, or infer with the override policy"})
 				err = nil

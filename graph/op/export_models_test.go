@@ -55,6 +55,7 @@ func walk(g *graph.Graph, f func(*graph.Node)) {
 // Every intermediate of every model is typed, or listed with the operator that stopped it; recorded types are never contradicted.
 func TestModels(t *testing.T) {
 	values, typed, static, stopped := 0, 0, 0, 0
+	dims, unknown, agree, lost := 0, 0, 0, 0
 	for _, file := range modelFiles(t, "models") {
 		name := filepath.Base(filepath.Dir(file)) + "/" + filepath.Base(file)
 		m := load(t, file)
@@ -85,6 +86,17 @@ func TestModels(t *testing.T) {
 				}
 				if r := recorded[v]; r.Kind != graph.KindUnknown {
 					require.Empty(t, differs(r, v.Type), "%s: %s by %s", name, v.Name, n.ID)
+					same, less := agreement(r, v.Type)
+					agree, lost = agree+same, lost+less
+					if less > 0 {
+						t.Logf("%s: %s by %s: recorded %s, inferred %s", name, v.Name, n.ID, r, v.Type)
+					}
+				}
+				for _, d := range v.Type.Shape.Dims {
+					dims++
+					if !d.IsKnown() {
+						unknown++
+					}
 				}
 			}
 		})
@@ -93,5 +105,25 @@ func TestModels(t *testing.T) {
 			t.Logf("%s: %d of %d typed, first stop: %s", name, report.Typed, report.Values, report.Stopped[0])
 		}
 	}
+	t.Logf("%d dims, %d unknown; of recorded dims %d agree, %d are known there only", dims, unknown, agree, lost)
 	t.Logf("%d values, %d typed (%.2f %%), %d with constant dims only, %d stopped", values, typed, 100*float64(typed)/float64(values), static, stopped)
+}
+
+// agreement counts the recorded dims that inference found as well, and those that it left unknown.
+func agreement(recorded, inferred graph.Type) (same, less int) {
+	if len(recorded.Shape.Dims) != len(inferred.Shape.Dims) {
+		return 0, len(recorded.Shape.Dims)
+	}
+	for i, d := range recorded.Shape.Dims {
+		switch o := inferred.Shape.Dims[i]; {
+		case !d.IsKnown():
+		case !o.IsKnown():
+			less++
+		case d.Equal(o):
+			same++
+		default:
+			println("DIFF", d.String(), "|", o.String())
+		}
+	}
+	return same, less
 }

@@ -169,7 +169,7 @@ func isTyped(t graph.Type) bool {
 
 // stopped lists the node's untyped outputs in the report, and the error itself when it contradicts the model.
 func (e *Env) stopped(n *graph.Node, err error) {
-	if !e.write {
+	if !e.report {
 		if e.firstErr == nil {
 			e.firstErr = graph.AtNode(n, 0, err)
 		}
@@ -190,7 +190,7 @@ func (e *Env) stopped(n *graph.Node, err error) {
 }
 
 func (e *Env) count(n *graph.Node) {
-	if !e.write {
+	if !e.report {
 		return
 	}
 	r := &e.run.report
@@ -208,7 +208,7 @@ func (e *Env) count(n *graph.Node) {
 		if _, ok := t.Shape.Ints(); ok {
 			r.Static++
 		}
-		if g := v.Graph(); e.run.opt.Record && g != nil && !v.IsInput() && !v.IsOutput() && !e.recorded(g)[v] {
+		if g := v.Graph(); e.run.opt.Record && e.write && g != nil && !v.IsInput() && !v.IsOutput() && !e.recorded(g)[v] {
 			e.recorded(g)[v] = true
 			g.ValueInfo = append(g.ValueInfo, v)
 		}

@@ -1,0 +1,466 @@
+package op
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/onnx-rewrite/onnx-rewrite/graph"
+	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
+)
+
+// NewestIR is the newest IR version whose format this version knows.
+const NewestIR = 14
+
+// Check holds a model against the operator schemas and returns every finding: imports that are missing, operators that do not exist or
+// are deprecated, attributes that are unknown, missing or of the wrong kind, counts of inputs and outputs, types that an operator does
+// not allow, types that contradict each other, calls and imports of functions. An error is what onnx.checker with full_check refuses as
+// well; such a model may still be loaded, and run where the meaning is plain. The model is not changed.
+//
+// Check looks at operators; [graph.Model.Verify] looks at structure.
+func Check(m *graph.Model) []graph.Finding {
+	c := &checker{m: m, unknown: map[graph.OpID]bool{}}
+	c.imports()
+	if m.Graph == nil {
+		return c.found
+	}
+	c.env = NewEnv(m, InferOptions{})
+	c.env.write = false
+	c.env.inferGraph(m.Graph)
+	c.formals()
+	c.graph(m.Graph, "", nil)
+	for _, f := range m.Functions {
+		c.function(f)
+	}
+	c.cycles()
+	c.found = append(c.found, c.env.run.report.Conflicts...)
+	return c.found
+}
+
+type checker struct {
+	m       *graph.Model
+	env     *Env // types of the model's graph; functions are checked without
+	found   []graph.Finding
+	unknown map[graph.OpID]bool // operators reported as not checked
+}
+
+func (c *checker) add(severity graph.Severity, where, fix, format string, args ...any) {
+	c.found = append(c.found, graph.Finding{Severity: severity, Where: where, Message: fmt.Sprintf(format, args...), Fix: fix})
+}
+
+func (c *checker) imports() {
+	m := c.m
+	switch {
+	case m.IRVersion == 0:
+		c.add(graph.Error, "model", "set the IR version", "has no IR version")
+	case m.IRVersion > NewestIR:
+		c.add(graph.Error, "model", "", "has IR version %d; the newest known is %d", m.IRVersion, NewestIR)
+	case m.IRVersion >= 3 && len(m.Opsets) == 0:
+		c.add(graph.Error, "model", "import the opset that it was written for", "imports no opset")
+	case m.IRVersion < 3 && len(m.Opsets) > 0:
+		c.add(graph.Error, "model", "set the IR version to 3", "imports opsets, which IR version %d does not have", m.IRVersion)
+	}
+	c.versions("model", m.Opsets)
+}
+
+func (c *checker) versions(where string, opsets []graph.OpsetID) {
+	for _, o := range opsets {
+		if newest := Newest(o.Domain); Known(o.Domain) && o.Version > int64(newest) {
+			c.add(graph.Warning, where, "", "imports opset %d of domain %q; the newest known is %d, whose operators are taken", o.Version, o.Domain, newest)
+		}
+	}
+}
+
+// formals checks the inputs, outputs and initializers of the model's graph.
+func (c *checker) formals() {
+	g := c.m.Graph
+	inputs := map[*graph.Value]bool{}
+	for _, v := range g.Inputs {
+		inputs[v] = true
+		c.formal("input", v)
+	}
+	for _, v := range g.Outputs {
+		c.formal("output", v)
+	}
+	if c.m.IRVersion < 4 {
+		for _, v := range g.Inits {
+			if !inputs[v] {
+				c.add(graph.Error, fmt.Sprintf("initializer %q", v.Name), "set the IR version to 4",
+					"is not an input as well, as IR version %d wants it", c.m.IRVersion)
+			}
+		}
+	}
+}
+
+func (c *checker) formal(what string, v *graph.Value) {
+	where := fmt.Sprintf("%s %q", what, v.Name)
+	switch t := v.Type; {
+	case t.Kind == graph.KindUnknown && v.Const == nil:
+		c.add(graph.Error, where, "state its type", "has no type")
+	case t.Kind == graph.KindTensor && t.Elem == tensor.Undefined:
+		c.add(graph.Error, where, "state its element type", "has no element type")
+	case t.Kind == graph.KindTensor && !t.Elem.Known():
+		c.add(graph.Error, where, "", "has unknown element type %d", int(t.Elem))
+	case t.Kind == graph.KindTensor && !t.Shape.Known:
+		c.add(graph.Error, where, "state its rank", "has no shape")
+	}
+}
+
+func (c *checker) graph(g *graph.Graph, path string, f *graph.Function) {
+	for n := range g.Nodes() {
+		where := fmt.Sprintf("%snode %q (%s)", path, n.Label(), n.ID)
+		c.node(n, where, f)
+		for _, a := range n.Attrs {
+			if a.G != nil {
+				c.graph(a.G, where+", "+a.Name+": ", f)
+			}
+			for i, sub := range a.Graphs {
+				c.graph(sub, fmt.Sprintf("%s, %s[%d]: ", where, a.Name, i), f)
+			}
+		}
+	}
+}
+
+// node checks one node of the model's graph (f is nil) or of a function.
+func (c *checker) node(n *graph.Node, where string, f *graph.Function) {
+	id := n.ID.Canonical()
+	called := c.env.run.functions[id]
+	version := c.m.Opset(id.Domain)
+	importer := "model"
+	if f != nil {
+		version, importer = f.Opset(id.Domain), "function "+f.ID.String()
+	}
+	if f == nil && c.m.IRVersion < 3 && len(c.m.Opsets) == 0 && id.Domain == "" {
+		version = 1
+	}
+	if version == 0 && !c.imported(id.Domain, f) {
+		c.add(graph.Error, where, fmt.Sprintf("import an opset of domain %q", id.Domain), "the %s does not import domain %q", importer, id.Domain)
+		return
+	}
+	c.attrKinds(n, where, f)
+	if called != nil {
+		c.functionCall(n, where, called)
+		return
+	}
+	s := Lookup(id.Domain, id.Op, int(version))
+	if s == nil {
+		c.noSchema(n, where, id, int(version))
+		return
+	}
+	if s.Deprecated {
+		fix := "convert the model to an opset that has its successor"
+		c.add(graph.Error, where, fix, "operator %s is deprecated in opset %d", id, version)
+		return
+	}
+	c.counts(n, where, s)
+	c.attrs(n, where, s)
+	if f == nil {
+		c.types(n, where, s)
+	}
+}
+
+func (c *checker) imported(domain string, f *graph.Function) bool {
+	opsets := c.m.Opsets
+	if f != nil {
+		opsets = f.Opsets
+	}
+	for _, o := range opsets {
+		if graph.CanonicalDomain(o.Domain) == domain {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *checker) noSchema(n *graph.Node, where string, id graph.OpID, version int) {
+	if !Known(id.Domain) {
+		if !c.unknown[id] && id.Domain != microsoft {
+			c.unknown[id] = true
+			c.add(graph.Warning, where, "", "operator %s is neither of the standard nor a function of the model; its nodes are not checked", id)
+		}
+		return
+	}
+	if versions := Versions(id.Domain, id.Op); len(versions) > 0 {
+		c.add(graph.Error, where, fmt.Sprintf("convert the model to opset %d; runtimes that know the operator may run it as it is", versions[0]),
+			"operator %s exists from opset %d on, the model imports opset %d", id, versions[0], version)
+		return
+	}
+	if HasRule(id.Domain, id.Op) {
+		c.add(graph.Error, where, "load the model where it was written for, or replace the operator",
+			"operator %s is not of the standard; ONNX Runtime's optimizer writes it into the default domain", id)
+		return
+	}
+	fix := ""
+	if near := Nearest(id.Domain, id.Op); near != "" {
+		fix = "did you mean " + near + "?"
+	}
+	c.add(graph.Error, where, fix, "there is no operator %s in opset %d", id, version)
+}
+
+func (c *checker) counts(n *graph.Node, where string, s *Schema) {
+	if k := n.NumIn(); k < s.MinIn || k > s.MaxIn {
+		c.add(graph.Error, where, "", "has %s, %s takes %s", plural(k, "input"), s.label(), bounds(s.MinIn, s.MaxIn))
+	}
+	if k := n.NumOut(); k < s.MinOut || k > s.MaxOut {
+		c.add(graph.Error, where, "", "has %s, %s gives %s", plural(k, "output"), s.label(), bounds(s.MinOut, s.MaxOut))
+	}
+	for i := range n.NumIn() {
+		if f := s.Input(i); f != nil && f.Option == Single && absent(n.In(i)) {
+			c.add(graph.Error, where, "", "input %d (%s) is omitted and not optional", i, f.Name)
+		}
+	}
+	for i := range n.NumOut() {
+		if f := s.Output(i); f != nil && f.Option == Single && absent(n.Out(i)) {
+			c.add(graph.Error, where, "", "output %d (%s) is omitted and not optional", i, f.Name)
+		}
+	}
+}
+
+func absent(v *graph.Value) bool { return v == nil || v.Name == "" }
+
+func (s *Schema) label() string {
+	return fmt.Sprintf("%s-%d", graph.OpID{Domain: s.Domain, Op: s.Name}, s.Since)
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+func bounds(lo, hi int) string {
+	switch {
+	case lo == hi:
+		return fmt.Sprint(lo)
+	case hi == Unbounded:
+		return fmt.Sprintf("at least %d", lo)
+	}
+	return fmt.Sprintf("%d to %d", lo, hi)
+}
+
+// attrKinds checks what holds for attributes whatever the operator is.
+func (c *checker) attrKinds(n *graph.Node, where string, f *graph.Function) {
+	for _, a := range n.Attrs {
+		switch {
+		case a.Ref != "" && f == nil:
+			c.add(graph.Error, where, "", "attribute %s refers to parameter %q outside of a function", a.Name, a.Ref)
+		case a.Ref != "" && !declares(f, a.Ref):
+			c.add(graph.Warning, where, "", "attribute %s refers to %q, which function %s does not declare", a.Name, a.Ref, f.ID)
+		case a.Ref == "" && a.Kind == graph.AttrUndefined && c.m.IRVersion >= 2:
+			c.add(graph.Error, where, "", "attribute %s has no type", a.Name)
+		}
+	}
+}
+
+func declares(f *graph.Function, name string) bool {
+	for _, d := range f.Attrs {
+		if d.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *checker) attrs(n *graph.Node, where string, s *Schema) {
+	for _, a := range n.Attrs {
+		spec := s.Attr(a.Name)
+		switch {
+		case spec == nil && strings.HasPrefix(a.Name, "__"): // tools keep notes of their own under such names
+		case spec == nil:
+			fix := "remove it"
+			if near := s.nearestAttr(a.Name); near != "" {
+				fix = "did you mean " + near + "?"
+			}
+			c.add(graph.Error, where, fix, "%s has no attribute %s", s.label(), a.Name)
+		case a.Kind != spec.Kind && a.Kind != graph.AttrUndefined:
+			c.add(graph.Error, where, "", "attribute %s is of kind %s, %s wants %s", a.Name, a.Kind, s.label(), spec.Kind)
+		}
+	}
+	for _, spec := range s.Attrs {
+		if spec.Required && n.Attrs.Get(spec.Name) == nil {
+			c.add(graph.Error, where, "", "attribute %s is missing, %s requires it", spec.Name, s.label())
+		}
+	}
+}
+
+func (s *Schema) nearestAttr(name string) string {
+	best, bestDistance := "", 3
+	for _, a := range s.Attrs {
+		if d := distance(strings.ToLower(a.Name), strings.ToLower(name)); d < bestDistance {
+			best, bestDistance = a.Name, d
+		}
+	}
+	return best
+}
+
+// types checks the known types of a node's inputs and outputs against the schema's constraints.
+func (c *checker) types(n *graph.Node, where string, s *Schema) {
+	bound := map[string]string{} // type variable -> the type it stands for
+	from := map[string]string{}
+	one := func(what string, i int, v *graph.Value, f *Formal) {
+		if absent(v) || f == nil {
+			return
+		}
+		t := typeName(c.env.typeOf(v))
+		if t == "" {
+			return
+		}
+		place := fmt.Sprintf("%s %d (%s)", what, i, f.Name)
+		if !f.Types.has(c.env.typeOf(v), t) {
+			c.add(graph.Error, where, "insert a Cast, or convert to an opset whose "+s.Name+" allows it", "%s is %s, which %s does not allow", place, t, s.label())
+			return
+		}
+		if f.Heterogeneous || strings.Contains(f.Type, "(") {
+			return
+		}
+		if old, ok := bound[f.Type]; !ok {
+			bound[f.Type], from[f.Type] = t, place
+		} else if old != t {
+			c.add(graph.Error, where, "insert a Cast", "%s is %s but %s is %s, and %s wants them alike", place, t, from[f.Type], old, s.label())
+		}
+	}
+	for i := range n.NumIn() {
+		one("input", i, n.In(i), s.Input(i))
+	}
+	for i := range n.NumOut() {
+		one("output", i, n.Out(i), s.Output(i))
+	}
+}
+
+// typeName is a type without its shape, as the standard writes it; "" when not fully known.
+func typeName(t graph.Type) string {
+	of := ""
+	if t.Of != nil {
+		of = typeName(*t.Of)
+	}
+	switch {
+	case t.Kind == graph.KindTensor && t.Elem != tensor.Undefined:
+		return "tensor(" + t.Elem.String() + ")"
+	case t.Kind == graph.KindSparseTensor && t.Elem != tensor.Undefined:
+		return "sparse_tensor(" + t.Elem.String() + ")"
+	case of == "":
+		return ""
+	case t.Kind == graph.KindSequence:
+		return "seq(" + of + ")"
+	case t.Kind == graph.KindOptional:
+		return "optional(" + of + ")"
+	case t.Kind == graph.KindMap:
+		if t.Of.Kind == graph.KindTensor { // the standard writes the bare element type here
+			of = t.Of.Elem.String()
+		}
+		return "map(" + t.Key.String() + "," + of + ")"
+	}
+	return ""
+}
+
+// has reports whether the set holds a type; name is its typeName.
+func (s *TypeSet) has(t graph.Type, name string) bool {
+	in := func(set ElemSet, t *graph.Type) bool {
+		return t != nil && t.Kind == graph.KindTensor && set.Has(t.Elem)
+	}
+	switch {
+	case t.Kind == graph.KindTensor && s.Tensor.Has(t.Elem),
+		t.Kind == graph.KindSequence && in(s.Sequence, t.Of),
+		t.Kind == graph.KindOptional && in(s.Optional, t.Of),
+		t.Kind == graph.KindOptional && t.Of != nil && t.Of.Kind == graph.KindSequence && in(s.OptionalSequence, t.Of.Of):
+		return true
+	}
+	name = strings.ReplaceAll(name, "tensor(", "")
+	for _, o := range s.Other {
+		if strings.ReplaceAll(o, "tensor(", "") == name {
+			return true
+		}
+	}
+	return false
+}
+
+// functionCall checks a call against the function's signature.
+func (c *checker) functionCall(n *graph.Node, where string, f *graph.Function) {
+	if f.Body == nil {
+		return
+	}
+	if k := n.NumIn(); k > len(f.Body.Inputs) {
+		c.add(graph.Warning, where, "", "has %s, function %s has %d", plural(k, "input"), f.ID, len(f.Body.Inputs))
+	}
+	if k := n.NumOut(); k > len(f.Body.Outputs) {
+		c.add(graph.Warning, where, "", "has %s, function %s has %d", plural(k, "output"), f.ID, len(f.Body.Outputs))
+	}
+	for _, a := range n.Attrs {
+		if !declares(f, a.Name) && !strings.HasPrefix(a.Name, "__") {
+			c.add(graph.Warning, where, "", "function %s has no attribute %s", f.ID, a.Name)
+		}
+	}
+	for _, d := range f.Attrs {
+		if d.Default == nil && n.Attrs.Get(d.Name) == nil {
+			c.add(graph.Warning, where, "", "attribute %s is missing, and function %s has no default for it", d.Name, f.ID)
+		}
+	}
+}
+
+// function checks the nodes of a function, and that its imports mean the same operators as the model's.
+func (c *checker) function(f *graph.Function) {
+	where := "function " + f.ID.String()
+	c.versions(where, f.Opsets)
+	if f.Body == nil {
+		c.add(graph.Error, where, "", "has no body")
+		return
+	}
+	if !c.imported(graph.CanonicalDomain(f.ID.Domain), nil) {
+		c.add(graph.Warning, where, fmt.Sprintf("import domain %q", f.ID.Domain), "the model does not import domain %q, without which runtimes refuse a call", f.ID.Domain)
+	}
+	c.graph(f.Body, where+", ", f)
+	seen := map[graph.OpID]bool{}
+	var visit func(g *graph.Graph)
+	visit = func(g *graph.Graph) {
+		for n := range g.Nodes() {
+			id := n.ID.Canonical()
+			if !seen[id] && c.env.run.functions[id] == nil {
+				seen[id] = true
+				mine, its := f.Opset(id.Domain), c.m.Opset(id.Domain)
+				a, b := Lookup(id.Domain, id.Op, int(mine)), Lookup(id.Domain, id.Op, int(its))
+				if mine != its && its != 0 && a != b {
+					c.add(graph.Error, where, fmt.Sprintf("import opset %d", its),
+						"imports opset %d of domain %q, the model opset %d, and operator %s differs between them", mine, id.Domain, its, id)
+				}
+			}
+			for _, sub := range n.Subgraphs() {
+				visit(sub)
+			}
+		}
+	}
+	visit(f.Body)
+}
+
+// cycles finds functions that call themselves, by way of others or not.
+func (c *checker) cycles() {
+	const open, done = 1, 2
+	state := map[graph.OpID]int{}
+	var visit func(f *graph.Function)
+	var calls func(g *graph.Graph, from *graph.Function)
+	calls = func(g *graph.Graph, from *graph.Function) {
+		for n := range g.Nodes() {
+			if f := c.env.run.functions[n.ID.Canonical()]; f != nil {
+				if state[f.ID.Canonical()] == open {
+					c.add(graph.Error, "function "+from.ID.String(), "", "calls %s, which calls it back", f.ID)
+				} else {
+					visit(f)
+				}
+			}
+			for _, sub := range n.Subgraphs() {
+				calls(sub, from)
+			}
+		}
+	}
+	visit = func(f *graph.Function) {
+		id := f.ID.Canonical()
+		if state[id] != 0 || f.Body == nil {
+			return
+		}
+		state[id] = open
+		calls(f.Body, f)
+		state[id] = done
+	}
+	for _, f := range c.m.Functions {
+		visit(f)
+	}
+}
