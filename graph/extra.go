@@ -13,8 +13,14 @@ type Extra struct {
 	Kept     []Field // known fields that the IR does not take apart, in wire form
 
 	// OutputInfo is set on a graph whose outputs were declared otherwise than the values themselves: an input that is returned as it
-	// is, a value of an outer graph. By output name; only name, type, documentation and metadata of the Value count.
-	OutputInfo map[string]*Value
+	// is, a value of an outer graph. By output name.
+	OutputInfo map[string]OutputInfo
+}
+
+// OutputInfo is what an output list said of a value. It stands as long as the value's element type is what it was then.
+type OutputInfo struct {
+	Info *Value // its name, type, documentation and metadata
+	Elem tensor.DType
 }
 
 // Field is one protobuf field in wire form, without its tag.

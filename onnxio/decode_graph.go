@@ -147,6 +147,9 @@ func (r *graphReader) info(v *graph.Value, m view) error {
 		}
 		return nil
 	}, unknownTo(&v.Extra))
+	if err == nil && !t.set && v.Type.Kind != graph.KindUnknown { // an initializer, whose type is known anyway
+		extraOf(&v.Extra).Absent |= 1 << infoType
+	}
 	if err != nil || !t.set {
 		return err
 	}
@@ -200,11 +203,11 @@ func (r *graphReader) output(m view) error {
 		return err
 	}
 	v := r.s.find(name)
-	if v == nil {
-		v = &graph.Value{Name: r.str(name)}
+	own := v != nil && r.s.byName[string(name)] == v
+	if v == nil || !own && v.Graph() == nil { // defined nowhere
+		v, own = &graph.Value{Name: r.str(name)}, true
 		r.s.byName[v.Name] = v
 	}
-	own := r.s.byName[string(name)] == v
 	said, isStated := r.stated[v]
 	switch {
 	case own && !isStated:
@@ -221,9 +224,9 @@ func (r *graphReader) output(m view) error {
 		}
 		x := extraOf(&r.g.Extra)
 		if x.OutputInfo == nil {
-			x.OutputInfo = map[string]*graph.Value{}
+			x.OutputInfo = map[string]graph.OutputInfo{}
 		}
-		x.OutputInfo[v.Name] = other
+		x.OutputInfo[v.Name] = graph.OutputInfo{Info: other, Elem: v.Type.Elem}
 	}
 	r.g.Outputs = append(r.g.Outputs, v)
 	return err

@@ -183,15 +183,15 @@ func (d *decoder) place(p *tensorParts) error {
 		err = checkSize(p.t, int64(len(p.raw.b)))
 	case used.num != 0:
 		m.Carrier = tensor.CarrierTyped
+		var s *typedData
+		if s, err = newTypedData(p.t.Elem, p.t.Shape, used); err != nil {
+			used = typedField{}
+			break
+		}
+		p.t.SetStorage(s)
 		if p.hasRaw { // an empty raw_data beside them
 			m.Explicit |= 1 << tensorRaw
 			p.hasRaw = false
-		}
-		var s *typedData
-		if s, err = newTypedData(p.t.Elem, p.t.Shape, used); err == nil {
-			p.t.SetStorage(s)
-		} else {
-			used = typedField{}
 		}
 	default:
 		m.Carrier = tensor.CarrierNone

@@ -233,14 +233,14 @@ func (e *encoder) graph(g *graph.Graph) {
 
 // declared is what the output list says of v, if that is not what v says itself.
 func declared(g *graph.Graph, v *graph.Value) *graph.Value {
-	if g.Extra == nil {
+	if g.Extra == nil || v.Graph() == nil {
 		return v
 	}
-	other := g.Extra.OutputInfo[v.Name]
-	if other == nil || v.Type.IsTensor() && other.Type.IsTensor() && v.Type.Elem != other.Type.Elem {
+	other, ok := g.Extra.OutputInfo[v.Name]
+	if !ok || other.Elem != v.Type.Elem {
 		return v
 	}
-	return other
+	return other.Info
 }
 
 func (e *encoder) fail(err error) {

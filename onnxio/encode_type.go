@@ -11,7 +11,7 @@ func (e *encoder) info(num protowire.Number, v *graph.Value) {
 	e.message(num, func() {
 		e.text(infoName, v.Name, v.Extra)
 		t := &v.Type
-		if t.Kind != graph.KindUnknown || t.Denotation != "" || t.Extra != nil || explicit(v.Extra, infoType) {
+		if t.Kind != graph.KindUnknown && !absent(v.Extra, infoType) || t.Denotation != "" || t.Extra != nil || explicit(v.Extra, infoType) {
 			e.message(infoType, func() { e.typ(t) })
 		}
 		e.text(infoDoc, v.Doc, v.Extra)
