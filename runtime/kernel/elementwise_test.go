@@ -118,7 +118,9 @@ func TestRowAndColumnBroadcast(t *testing.T) {
 							if swap {
 								a, b = b, a
 							}
-							require.Equal(t, a-b, got)
+							if a-b != got {
+								t.Fatalf("%v element %d: %v, want %v", d, i, got, a-b)
+							}
 						}
 						dst.Check(t)
 					}

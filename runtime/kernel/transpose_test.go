@@ -5,7 +5,6 @@ import (
 
 	"github.com/onnx-rewrite/onnx-rewrite/runtime/kernel"
 	"github.com/onnx-rewrite/onnx-rewrite/runtime/kernel/kerneltest"
-	"github.com/stretchr/testify/require"
 )
 
 func counting(n int) []float32 {
@@ -31,7 +30,9 @@ func TestTranspose(t *testing.T) {
 						if r < rows {
 							want = x[r*ldx+c]
 						}
-						require.Equal(t, want, got, "rows=%d cols=%d dst[%d,%d]", rows, cols, c, r)
+						if want != got {
+							t.Fatalf("rows=%d cols=%d dst[%d,%d] is %v, want %v", rows, cols, c, r, got, want)
+						}
 					}
 					dst.Check(t)
 				}
@@ -50,12 +51,16 @@ func TestTransposeOfDimensions(t *testing.T) {
 				kernel.Transpose0213(dst.F, x, a, b, c, d, p)
 				for i, v := range x {
 					l, k, j, h := i%d, i/d%c, i/d/c%b, i/d/c/b
-					require.Equal(t, v, dst.F[((h*c+k)*b+j)*d+l])
+					if got := dst.F[((h*c+k)*b+j)*d+l]; got != v {
+						t.Fatalf("shape %v element %d: %v", s, i, got)
+					}
 				}
 				kernel.TransposeLast(dst.F, x, a*b, c, d, p)
 				for i, v := range x {
 					l, k, h := i%d, i/d%c, i/d/c
-					require.Equal(t, v, dst.F[(h*d+l)*c+k])
+					if got := dst.F[(h*d+l)*c+k]; got != v {
+						t.Fatalf("shape %v last two, element %d: %v", s, i, got)
+					}
 				}
 				dst.Check(t)
 			}
