@@ -29,7 +29,7 @@ func GreedyKeep(g *Moments, down Matrix, keep int, ridge float64) (*Greedy, erro
 	if keep < 0 || keep > n {
 		return nil, fmt.Errorf("greedy: cannot keep %d of %d", keep, n)
 	}
-	if g.Count == 0 {
+	if g.Count() == 0 {
 		return nil, fmt.Errorf("greedy: no rows observed")
 	}
 	if err := g.usable(); err != nil {

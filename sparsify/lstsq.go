@@ -43,7 +43,7 @@ func Ridge(g *Moments, keep []int, w0 Matrix, b0 []float32, opt RidgeOptions) (*
 	if g.M == 0 {
 		return nil, fmt.Errorf("ridge: the moments hold no targets")
 	}
-	if g.Count == 0 {
+	if g.Count() == 0 {
 		return nil, fmt.Errorf("ridge: no rows observed")
 	}
 	if err := g.usable(); err != nil {
@@ -78,7 +78,7 @@ func RefitKeep(g *Moments, keep []int, w Matrix, b []float32, opt RidgeOptions) 
 	if b != nil && len(b) != w.Cols {
 		return nil, fmt.Errorf("refit: bias has %d values, want %d", len(b), w.Cols)
 	}
-	if g.Count == 0 {
+	if g.Count() == 0 {
 		return nil, fmt.Errorf("refit: no rows observed")
 	}
 	if err := g.usable(); err != nil {

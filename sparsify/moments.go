@@ -9,14 +9,14 @@ const MomentChunk = 256
 
 // Moments accumulates what least squares needs of rows (x, y), x of N features and y of M targets:
 //
-//	XX = Σ x xᵀ [N, N]   XY = Σ x yᵀ [N, M]   SumX, SumY   YY = Σ y² per target   Count
+//	XX = Σ x xᵀ [N, N]   XY = Σ x yᵀ [N, M]   SumX, SumY   YY = Σ y² per target
 //
 // Products are float32 sums over blocks of MomentChunk consecutive rows, added in float64; how the rows were cut into Observe calls does not
 // change a bit of the result. M may be 0 (Gram matrix only). Not safe for concurrent use.
 type Moments struct {
-	N, M  int
-	Count int64
+	N, M int
 
+	count      int64
 	xx, xy     []float64 // xx holds its upper triangle only until it is read
 	sumX, sumY []float64
 	yy         []float64
@@ -79,9 +79,12 @@ func (g *Moments) flush() {
 	}
 }
 
+// Count is the number of rows observed.
+func (g *Moments) Count() int64 { return g.count + int64(g.held) }
+
 // add takes rows rows of x and y as one chunk.
 func (g *Moments) add(rows int, x, y []float32) {
-	g.Count += int64(rows)
+	g.count += int64(rows)
 	for r := range rows {
 		for j, v := range x[r*g.N : (r+1)*g.N] {
 			g.sumX[j] += float64(v)
@@ -132,7 +135,7 @@ func (g *Moments) Merge(other *Moments) error {
 	}
 	g.flush()
 	other.flush()
-	g.Count += other.Count
+	g.count += other.count
 	for _, p := range [][2][]float64{{g.xx, other.xx}, {g.xy, other.xy}, {g.sumX, other.sumX}, {g.sumY, other.sumY}, {g.yy, other.yy}} {
 		for i, v := range p[1] {
 			p[0][i] += v
@@ -159,10 +162,10 @@ func (g *Moments) XY() Matrix64 {
 }
 
 // MeanX and MeanY return the column means; zeros when nothing was observed.
-func (g *Moments) MeanX() []float64 { g.flush(); return scaled(g.sumX, g.Count) }
+func (g *Moments) MeanX() []float64 { g.flush(); return scaled(g.sumX, g.Count()) }
 
 // MeanY returns the target means; see MeanX.
-func (g *Moments) MeanY() []float64 { g.flush(); return scaled(g.sumY, g.Count) }
+func (g *Moments) MeanY() []float64 { g.flush(); return scaled(g.sumY, g.Count()) }
 
 func scaled(s []float64, n int64) []float64 {
 	out := make([]float64, len(s))
@@ -177,7 +180,7 @@ func scaled(s []float64, n int64) []float64 {
 // Centred returns the covariance sums Σ (x-x̄)(x-x̄)ᵀ and Σ (x-x̄)(y-ȳ)ᵀ as new matrices.
 func (g *Moments) Centred() (xx, xy Matrix64) {
 	xx, xy = g.XX().Clone(), g.XY().Clone()
-	mx, my, n := g.MeanX(), g.MeanY(), float64(g.Count)
+	mx, my, n := g.MeanX(), g.MeanY(), float64(g.Count())
 	for i := range g.N {
 		r := xx.Row(i)
 		for j := range r {

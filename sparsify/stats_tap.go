@@ -349,7 +349,7 @@ func (t *TapStats) Moments() *Moments {
 	if t.acc.gram == nil {
 		return nil
 	}
-	g := &Moments{N: t.Width, Count: t.acc.rows, xx: slices.Clone(t.acc.gram), sumX: make([]float64, t.Width)}
+	g := &Moments{N: t.Width, count: t.acc.rows, xx: slices.Clone(t.acc.gram), sumX: make([]float64, t.Width)}
 	for j, m := range t.acc.mean {
 		g.sumX[j] = m * float64(t.acc.rows)
 	}

@@ -157,7 +157,7 @@ func PooledMultiplier(scores Matrix, keep float64) (float64, error) {
 	case k == 0 || len(z) == 0:
 		return 0, fmt.Errorf("multiplier: cannot keep %v of %d scores", keep, len(z))
 	case k >= len(z):
-		return math.Nextafter(kthLargest(z, len(z)), math.Inf(-1)), nil
+		return kthLargest(z, len(z)) - 1, nil // everything, with room for rounding
 	}
 	at := kthLargest(z, k)
 	below := kthLargest(z, k+1)
