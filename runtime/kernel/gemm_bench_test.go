@@ -56,7 +56,7 @@ func benchLevels(b *testing.B, f func(b *testing.B, p *kernel.Pool, peak float64
 }
 
 func BenchmarkGemm(b *testing.B) {
-	for _, s := range [][3]int{{512, 512, 512}, {1024, 1024, 1024}, {128, 1536, 384}, {128, 384, 1536}, {2, 3072, 768}, {8, 3072, 768}, {32, 3072, 768}, {100, 576, 1536}} {
+	for _, s := range [][3]int{{512, 512, 512}, {1024, 1024, 1024}, {128, 1536, 384}, {128, 384, 1536}, {2, 3072, 768}, {8, 3072, 768}, {32, 3072, 768}, {100, 576, 1536}, {64, 1024, 1024}, {64, 2048, 2048}} {
 		m, n, k := s[0], s[1], s[2]
 		b.Run(fmt.Sprintf("%dx%dx%d", m, n, k), func(b *testing.B) {
 			benchLevels(b, func(b *testing.B, p *kernel.Pool, peak float64) {
