@@ -13,10 +13,7 @@ type panelGemm struct {
 	crow []int32
 }
 
-const (
-	panelK   = 256 // neurons a block of B covers
-	panelRow = 4   // from this many tokens on, tiles beat one token after the other
-)
+const panelK = 256 // most neurons of one block of B
 
 func (g *panelGemm) cRow(i int) []float32 {
 	if g.crow != nil {
@@ -27,49 +24,48 @@ func (g *panelGemm) cRow(i int) []float32 {
 
 // run adds columns [lo, hi), multiples of stripCols. Every element of c is one chain over the neurons in order.
 func (g *panelGemm) run(lo, hi int) {
-	if g.m < panelRow {
-		g.rows(lo, hi)
+	if g.k == 0 {
 		return
 	}
-	g.tiles(lo, hi)
+	for lo < hi {
+		n := min(hi, lo/panelCols*panelCols+panelCols) - lo
+		if g.m == 1 {
+			w, ld := g.d.panel(lo)
+			axpyList(g.cRow(0)[lo:lo+n], w[g.row0*ld:], ld, g.d.all[:g.k], g.a[:g.k])
+		} else {
+			g.panel(lo, n)
+		}
+		lo += n
+	}
 }
 
-// tiles takes several tokens at once through strips of columns.
-func (g *panelGemm) tiles(lo, hi int) {
-	for c := lo; c < hi; c += stripCols {
-		w, ld := g.d.panel(c)
-		for l := 0; l < g.k; l += panelK {
-			kb := min(panelK, g.k-l)
-			b := w[(g.row0+l)*ld:]
-			if !g.stripFast(c, l, kb, b, ld) {
-				for i := range g.m {
-					y := g.cRow(i)[c : c+stripCols]
-					for r, v := range g.a[i*g.lda+l:][:kb] {
-						for j, u := range b[r*ld:][:stripCols] {
-							y[j] += v * u
-						}
-					}
-				}
+// panel adds n columns of one panel from c on, a block of neurons after the other, each in strips of columns, so that a block is read from
+// memory once, while the one before is worked on.
+func (g *panelGemm) panel(c, n int) {
+	w, ld := g.d.panel(c)
+	step := ceilDiv(g.k, ceilDiv(g.k, panelK))
+	for l := 0; l < g.k; l += step {
+		kb := min(step, g.k-l)
+		b := w[(g.row0+l)*ld:]
+		for s := 0; s < n; s += stripCols {
+			pf := &b[0]
+			if l+kb < g.k {
+				pf = &b[min(kb*ld+s*kb, len(b)-1)]
+			}
+			if !g.stripFast(c+s, l, kb, b[s:], ld, pf) {
+				g.stripGo(c+s, l, kb, b[s:], ld)
 			}
 		}
 	}
 }
 
-// rows takes one token after the other through blocks of neurons that stay in cache.
-func (g *panelGemm) rows(lo, hi int) {
-	for lo < hi {
-		w, ld := g.d.panel(lo)
-		n := min(hi, lo/panelCols*panelCols+panelCols) - lo
-		step := g.k
-		if g.m > 1 {
-			step = panelK
-		}
-		for l := 0; l < g.k; l += step {
-			kb := min(step, g.k-l)
-			for i := range g.m {
-				axpyList(g.cRow(i)[lo:lo+n], w[(g.row0+l)*ld:], ld, g.d.all[:kb], g.a[i*g.lda+l:][:kb])
+func (g *panelGemm) stripGo(c, l, kb int, b []float32, ld int) {
+	for i := range g.m {
+		y := g.cRow(i)[c : c+stripCols]
+		for r, v := range g.a[i*g.lda+l:][:kb] {
+			for j, u := range b[r*ld:][:stripCols] {
+				y[j] += v * u
 			}
 		}
-		lo += n
 	}
 }

@@ -12,6 +12,7 @@ type dotTile struct {
 	mask *int32
 	w    [8]*float32
 	x    [6]*float32
+	next int // floats from a row to the one to prefetch
 	out  [24]float32
 }
 
@@ -42,14 +43,15 @@ type panelTile struct {
 	b   *float32
 	a   [6]*float32
 	c   [6]*float32
+	pf  *float32 // read ahead: 256 bytes for every row of b
 }
 
 // The generator knows these offsets.
 const (
-	_ = -uint(unsafe.Offsetof(dotTile{}.w) ^ 24 | unsafe.Offsetof(dotTile{}.x) ^ 88 | unsafe.Offsetof(dotTile{}.out) ^ 136)
+	_ = -uint(unsafe.Offsetof(dotTile{}.w) ^ 24 | unsafe.Offsetof(dotTile{}.x) ^ 88 | unsafe.Offsetof(dotTile{}.out) ^ 144)
 	_ = -uint(unsafe.Offsetof(axpyArgs{}.cols) ^ 48)
 	_ = -uint(unsafe.Offsetof(axpyTile{}.w) ^ 24 | unsafe.Offsetof(axpyTile{}.coef) ^ 88)
-	_ = -uint(unsafe.Offsetof(panelTile{}.a) ^ 24 | unsafe.Offsetof(panelTile{}.c) ^ 72)
+	_ = -uint(unsafe.Offsetof(panelTile{}.a) ^ 24 | unsafe.Offsetof(panelTile{}.c) ^ 72 | unsafe.Offsetof(panelTile{}.pf) ^ 120)
 )
 
 // prefixMasks[16-n:] starts with n lanes set.
@@ -71,6 +73,7 @@ func (t *dotTile) setLength(k int, avx512 bool) {
 // dotKernel is a kernel for a tile of rows by toks products.
 type dotKernel struct {
 	rows, toks int
+	most       int // toks of the largest kernel of so many rows
 	id         dotID
 }
 
@@ -78,8 +81,12 @@ type dotID uint8
 
 const (
 	id512x8x1 dotID = iota
+	id512x8x3
+	id512x8x2
 	id512x4x6
+	id512x4x5
 	id512x4x4
+	id512x4x3
 	id512x4x2
 	id512x4x1
 	id512x1x4
@@ -94,10 +101,10 @@ const (
 // Kernels by falling number of rows, then of tokens.
 var (
 	dotKernels512 = []dotKernel{
-		{8, 1, id512x8x1}, {4, 6, id512x4x6}, {4, 4, id512x4x4}, {4, 2, id512x4x2}, {4, 1, id512x4x1}, {1, 4, id512x1x4}, {1, 1, id512x1x1},
+		{8, 3, 3, id512x8x3}, {8, 2, 3, id512x8x2}, {8, 1, 3, id512x8x1}, {4, 6, 6, id512x4x6}, {4, 5, 6, id512x4x5}, {4, 4, 6, id512x4x4}, {4, 3, 6, id512x4x3}, {4, 2, 6, id512x4x2}, {4, 1, 6, id512x4x1}, {1, 4, 4, id512x1x4}, {1, 1, 4, id512x1x1},
 	}
 	dotKernels256 = []dotKernel{
-		{4, 1, id256x4x1}, {2, 3, id256x2x3}, {2, 1, id256x2x1}, {1, 4, id256x1x4}, {1, 1, id256x1x1},
+		{4, 1, 1, id256x4x1}, {2, 3, 3, id256x2x3}, {2, 1, 3, id256x2x1}, {1, 4, 4, id256x1x4}, {1, 1, 4, id256x1x1},
 	}
 )
 
@@ -107,10 +114,18 @@ func (id dotID) run(tile *dotTile) {
 	switch id {
 	case id512x8x1:
 		dot512x8x1(t)
+	case id512x8x3:
+		dot512x8x3(t)
+	case id512x8x2:
+		dot512x8x2(t)
 	case id512x4x6:
 		dot512x4x6(t)
+	case id512x4x5:
+		dot512x4x5(t)
 	case id512x4x4:
 		dot512x4x4(t)
+	case id512x4x3:
+		dot512x4x3(t)
 	case id512x4x2:
 		dot512x4x2(t)
 	case id512x4x1:
@@ -172,6 +187,9 @@ func (b *dotBlock) block(t *dotTile, kernels []dotKernel, i0, i1, j0, j1 int) {
 				for r := range rows {
 					t.w[r] = unsafe.SliceData(b.wRow(j + r))
 				}
+				t.next = rows * b.ldw
+			} else {
+				t.next = 0
 			}
 			for c := range k.toks {
 				t.x[c] = unsafe.SliceData(b.xRow(i + c))
@@ -186,15 +204,18 @@ func (b *dotBlock) block(t *dotTile, kernels []dotKernel, i0, i1, j0, j1 int) {
 	}
 }
 
-// pickDot takes the first kernel that fits into what is left; once rows is set only kernels of that many rows, and several
-// rows at once without several tokens only when one token is left.
+// pickDot takes the first kernel that fits, in the order of the table, but with the tokens split evenly; 8 rows at once are for up to 3
+// tokens. Once rows is set only kernels of that many rows count.
 func pickDot(kernels []dotKernel, rows, rowsLeft, toksLeft int) *dotKernel {
 	for i := range kernels {
 		k := &kernels[i]
-		if k.toks > toksLeft || k.rows > rowsLeft || (rows != 0 && k.rows != rows) || (rows == 0 && k.toks == 1 && toksLeft > 1 && k.rows > 1) {
-			continue
+		most := kernels[i].most
+		switch {
+		case k.rows > rowsLeft || (rows != 0 && k.rows != rows):
+		case rows == 0 && toksLeft > most && k.rows >= 4 && most <= 3:
+		case k.toks <= ceilDiv(toksLeft, ceilDiv(toksLeft, most)):
+			return k
 		}
-		return k
 	}
 	return &kernels[len(kernels)-1]
 }
@@ -234,8 +255,8 @@ func axpyList256(y, w []float32, ldw int, idx []int32, coef []float32) {
 // panelRows are the numbers of rows the panel kernels take.
 var panelRows = [...]int{6, 4, 2, 1}
 
-// stripFast adds tokens' a[l:l+kb] times b to columns [c, c+stripCols) of the output.
-func (g *panelGemm) stripFast(c, l, kb int, b []float32, ldb int) bool {
+// stripFast adds tokens' a[l:l+kb] times b to columns [c, c+stripCols) of the output, and reads ahead from pf.
+func (g *panelGemm) stripFast(c, l, kb int, b []float32, ldb int, pf *float32) bool {
 	level, cols := ActiveLevel(), 64
 	switch level {
 	case Portable:
@@ -243,7 +264,7 @@ func (g *panelGemm) stripFast(c, l, kb int, b []float32, ldb int) bool {
 	case AVX2:
 		cols = 16
 	}
-	t := panelTile{k: kb, ldb: 4 * ldb}
+	t := panelTile{k: kb, ldb: 4 * ldb, pf: pf}
 	for i := 0; i < g.m; {
 		k := 0
 		for panelRows[k] > g.m-i {
@@ -257,6 +278,7 @@ func (g *panelGemm) stripFast(c, l, kb int, b []float32, ldb int) bool {
 			}
 			t.b = &b[s]
 			t.run(level, mr)
+			t.pf = &b[0]
 		}
 		i += mr
 	}

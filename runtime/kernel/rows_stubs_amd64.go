@@ -9,10 +9,20 @@ package kernel
 //go:noescape
 func dot512x4x6(t *byte)
 
+// dot512x4x5: t.out[j*4+i] = t.w[i] · t.x[j] over t.k elements (AVX-512).
+//
+//go:noescape
+func dot512x4x5(t *byte)
+
 // dot512x4x4: t.out[j*4+i] = t.w[i] · t.x[j] over t.k elements (AVX-512).
 //
 //go:noescape
 func dot512x4x4(t *byte)
+
+// dot512x4x3: t.out[j*4+i] = t.w[i] · t.x[j] over t.k elements (AVX-512).
+//
+//go:noescape
+func dot512x4x3(t *byte)
 
 // dot512x4x2: t.out[j*4+i] = t.w[i] · t.x[j] over t.k elements (AVX-512).
 //
@@ -28,6 +38,16 @@ func dot512x4x1(t *byte)
 //
 //go:noescape
 func dot512x8x1(t *byte)
+
+// dot512x8x2: t.out[j*8+i] = t.w[i] · t.x[j] over t.k elements (AVX-512).
+//
+//go:noescape
+func dot512x8x2(t *byte)
+
+// dot512x8x3: t.out[j*8+i] = t.w[i] · t.x[j] over t.k elements (AVX-512).
+//
+//go:noescape
+func dot512x8x3(t *byte)
 
 // dot512x1x4: t.out[j*1+i] = t.w[i] · t.x[j] over t.k elements (AVX-512).
 //

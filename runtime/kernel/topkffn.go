@@ -144,22 +144,29 @@ func (f *FFN) eachChunk(m int, p *Pool, fn func(first, count int)) {
 	})
 }
 
-// downDense adds h·Down to y.
+// downDense adds h·Down to y. The work is cut by column, and by token too where there are few columns.
 func (f *FFN) downDense(m int, h, y []float32, p *Pool) {
-	const rows = 24
-	strips, groups := f.down.padded/stripCols, ceilDiv(m, rows)
-	if m < panelRow {
-		p.For(strips, ceilDiv(grainFlops, stripCols*f.hidden*m+1), func(lo, hi int) {
-			g := panelGemm{m: m, k: f.hidden, a: h, lda: f.hidden, d: &f.down, c: y, ldc: f.down.padded}
-			g.run(lo*stripCols, hi*stripCols)
-		})
-		return
+	unit, groups := f.down.columnUnit(p), 1
+	if units := ceilDiv(f.down.padded, unit); units < 2*p.Threads() {
+		groups = min(ceilDiv(m, 12), ceilDiv(2*p.Threads(), units))
 	}
-	p.For(strips*groups, 1, func(lo, hi int) {
+	rows := ceilDiv(m, groups)
+	p.For(ceilDiv(f.down.padded, unit)*groups, ceilDiv(grainFlops, unit*f.hidden*rows+1), func(lo, hi int) {
 		for u := lo; u < hi; u++ {
-			c, t := u/groups*stripCols, u%groups*rows
+			c, t := u/groups*unit, u%groups*rows
+			if t >= m {
+				continue
+			}
 			g := panelGemm{m: min(rows, m-t), k: f.hidden, a: h[t*f.hidden:], lda: f.hidden, d: &f.down, c: y[t*f.down.padded:], ldc: f.down.padded}
-			g.tiles(c, c+stripCols)
+			g.run(c, min(c+unit, f.down.padded))
 		}
 	})
+}
+
+// columnUnit is the width of the pieces that threads take: panels if there are enough of them.
+func (d *panelMatrix) columnUnit(p *Pool) int {
+	if ceilDiv(d.padded, panelCols) >= 2*p.Threads() {
+		return panelCols
+	}
+	return stripCols
 }

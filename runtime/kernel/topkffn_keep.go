@@ -192,7 +192,7 @@ func (f *FFN) upChunk(l *keepLists, x []float32, first, count int) {
 
 // downKept adds the kept rows of down to y; tmp is [m, hidden].
 func (f *FFN) downKept(l *keepLists, tmp, y []float32, p *Pool) {
-	if l.m >= panelRow && float64(l.total()) > downDenseShare*float64(l.m)*float64(f.hidden) {
+	if l.m > 1 && float64(l.total()) > downDenseShare*float64(l.m)*float64(f.hidden) {
 		clear(tmp)
 		for t := range l.m {
 			idx, coef := l.of(t)
@@ -203,10 +203,7 @@ func (f *FFN) downKept(l *keepLists, tmp, y []float32, p *Pool) {
 		f.downDense(l.m, tmp, y, p)
 		return
 	}
-	unit := panelCols
-	if ceilDiv(f.down.padded, unit) < 2*p.Threads() {
-		unit = stripCols
-	}
+	unit := f.down.columnUnit(p)
 	work := 1 + int(l.total())*unit
 	p.For(ceilDiv(f.down.padded, unit), ceilDiv(grainFlops, work), func(lo, hi int) {
 		lo, hi = lo*unit, min(hi*unit, f.down.padded)

@@ -15,7 +15,8 @@ const (
 	dotMask = 16
 	dotW    = 24
 	dotX    = 88
-	dotOut  = 136
+	dotNext = 136
+	dotOut  = 144
 )
 
 // Offsets of kernel.axpyArgs.
@@ -45,10 +46,11 @@ const (
 	ptB   = 16
 	ptA   = 24
 	ptC   = 72
+	ptPf  = 120
 )
 
 func rowsFamily() {
-	for _, s := range [][2]int{{4, 6}, {4, 4}, {4, 2}, {4, 1}, {8, 1}, {1, 4}, {1, 1}} {
+	for _, s := range [][2]int{{4, 6}, {4, 5}, {4, 4}, {4, 3}, {4, 2}, {4, 1}, {8, 1}, {8, 2}, {8, 3}, {1, 4}, {1, 1}} {
 		dot512(s[0], s[1])
 	}
 	for _, s := range [][2]int{{2, 3}, {2, 1}, {4, 1}, {1, 4}, {1, 1}} {
@@ -95,39 +97,49 @@ func dot512(rows, toks int) {
 		x = append(x, loadField(t, dotX+8*j))
 	}
 	id := fmt.Sprintf("d512x%dx%d", rows, toks)
-	i, n := GP64(), loadField(t, dotK)
+	i, n, next := GP64(), loadField(t, dotK), loadField(t, dotNext)
 	XORQ(i, i)
 	at := func(p reg.GPVirtual) Mem { return Mem{Base: p, Index: i, Scale: 4} }
 	step := func(load func(m Mem, r reg.VecVirtual)) {
 		var wv []reg.VecVirtual
-		if toks > 1 {
+		if rows > toks {
+			var xv []reg.VecVirtual
+			for j := range toks {
+				v := ZMM()
+				load(at(x[j]), v)
+				xv = append(xv, v)
+			}
 			for r := range rows {
 				v := ZMM()
 				load(at(w[r]), v)
-				wv = append(wv, v)
-			}
-			for j := range toks {
-				xv := ZMM()
-				load(at(x[j]), xv)
-				for r := range rows {
-					VFMADD231PS(xv, wv[r], acc[j*rows+r])
+				for j := range toks {
+					VFMADD231PS(v, xv[j], acc[j*rows+r])
 				}
 			}
 			return
 		}
-		xv := ZMM()
-		load(at(x[0]), xv)
 		for r := range rows {
 			v := ZMM()
 			load(at(w[r]), v)
-			VFMADD231PS(v, xv, acc[r])
+			wv = append(wv, v)
+		}
+		for j := range toks {
+			xv := ZMM()
+			load(at(x[j]), xv)
+			for r := range rows {
+				VFMADD231PS(xv, wv[r], acc[j*rows+r])
+			}
 		}
 	}
 	Label(id + "_loop")
 	CMPQ(i, n)
 	JGE(LabelRef(id + "_tail"))
+	for r := range rows {
+		PREFETCHT1(Mem{Base: w[r], Index: next, Scale: 4})
+	}
 	step(func(m Mem, r reg.VecVirtual) { VMOVUPS(m, r) })
 	ADDQ(Imm(16), i)
+	ADDQ(Imm(16), next)
 	JMP(LabelRef(id + "_loop"))
 	Label(id + "_tail")
 	rem := loadField(t, dotRem)
@@ -289,6 +301,8 @@ func axpy512() {
 	RET()
 }
 
+const panelAhead = 4 // lines a row prefetches
+
 const axpyAhead = 6 // rows between a prefetch and its use
 
 func axpy512Strip(id string, vecs int, n, ahead, idx, coef, w, ldw, y reg.GPVirtual, k reg.Register) {
@@ -429,9 +443,13 @@ func stripTile(name, doc string, mr, vecs, bytes int, vec func() reg.VecVirtual)
 		a = append(a, loadField(t, ptA+8*i))
 	}
 	b, ldb, k := loadField(t, ptB), loadField(t, ptLdb), loadField(t, ptK)
-	l := GP64()
+	l, pf := GP64(), loadField(t, ptPf)
 	XORQ(l, l)
 	Label(name + "_loop")
+	for i := range panelAhead {
+		PREFETCHT1(memAt(pf, 64*i))
+	}
+	ADDQ(U32(64*panelAhead), pf)
 	bv := make([]reg.VecVirtual, vecs)
 	for v := range bv {
 		bv[v] = vec()
