@@ -77,8 +77,6 @@ func TestBinaryNames(t *testing.T) {
 
 var mulAddTol = kerneltest.Tolerance{Name: "MulAdd", ULP: 0.5}
 
-// fusedOracle is a*b + c as the kernels round it: the portable level computes it with one rounding, checked here against float64
-// where that is exact enough.
 func TestMulAddAndAxpy(t *testing.T) {
 	kerneltest.EachLevel(t, func(t *testing.T) {
 		kerneltest.EachCase(func(c kerneltest.Case) {
@@ -89,7 +87,7 @@ func TestMulAddAndAxpy(t *testing.T) {
 			}
 			kernel.MulAdd(dst.F, a.F, b.F, z.F)
 			slack := mulAddTol
-			slack.ULP += 1e-6 // the oracle is itself rounded, to float64
+			slack.ULP += 1e-6 // the oracle is rounded too, to float64
 			slack.Compare(t, want, dst.F, c)
 			y := kerneltest.Of(z.F, c.Offset)
 			kernel.Axpy(1.37, a.F, y.F)

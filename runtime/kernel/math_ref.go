@@ -146,17 +146,22 @@ func signOf(v, s float32) float32 {
 	return math.Float32frombits(math.Float32bits(v)&^(1<<31) | math.Float32bits(s)&(1<<31))
 }
 
-// fmaf is a*b + c rounded once.
+// fmaf is a*b + c rounded once. The product is exact in float64 (48 bits), so that rounding the sum twice is rounding it once unless
+// the first rounding gave a number that may lie halfway between two float32.
 func fmaf(a, b, c float32) float32 {
-	p := float64(a) * float64(b) // exact: 48 bits
-	s := p + float64(c)
-	if math.Float64bits(s)&(1<<28-1) != 0 {
-		return float32(s) // s is not halfway between two float32, so rounding twice is rounding once
+	s := float64(a)*float64(b) + float64(c)
+	if math.Float64bits(s)<<36 == 0 {
+		return fmafHalfway(a, b, c)
 	}
-	// s may be a halfway case made by the addition's own rounding: step it to the side where the exact sum lies.
-	cc := s - p
-	rest := (p - (s - cc)) + (float64(c) - cc)
-	switch {
+	return float32(s)
+}
+
+// fmafHalfway is fmaf for any numbers: it steps the float64 sum to the side where the exact one lies.
+func fmafHalfway(a, b, c float32) float32 {
+	p, q := float64(a)*float64(b), float64(c)
+	s := p + q
+	part := s - p
+	switch rest := (p - (s - part)) + (q - part); {
 	case rest > 0:
 		s = math.Nextafter(s, math.Inf(1))
 	case rest < 0:

@@ -48,9 +48,15 @@ func reduceRef(op reduceOp, x []float32, param float32) float32 {
 
 func dotRef(a, b []float32) float32 {
 	var lanes [reduceLanes]float32
+	for len(a) >= reduceLanes {
+		x, y := (*[reduceLanes]float32)(a), (*[reduceLanes]float32)(b)
+		for i := range lanes {
+			lanes[i] = fmaf(x[i], y[i], lanes[i])
+		}
+		a, b = a[reduceLanes:], b[reduceLanes:]
+	}
 	for i, v := range a {
-		l := &lanes[i%reduceLanes]
-		*l = fmaf(v, b[i], *l)
+		lanes[i] = fmaf(v, b[i], lanes[i])
 	}
 	return foldLanes(lanes[:], addf)
 }

@@ -35,6 +35,7 @@ var families = []struct {
 	{"rotary", rotaryFamily},
 	{"half", halfFamily},
 	{"transpose", transposeFamily},
+	{"optimizer", optimizerFamily},
 }
 
 var which = flag.String("kernel", "", "kernel family to generate")

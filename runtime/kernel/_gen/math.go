@@ -108,13 +108,8 @@ func (v *simd) sigmoid(x V) V { return v.div(v.f(1), v.add(v.exp(v.neg(x)), v.f(
 // unary emits dst[i] = body(x[i], p), with the first params numbers of p in registers.
 func unary(name string, params, unroll int, body func(v *simd, x V, p []V) V) {
 	both(name, "(dst, x *float32, n int, p *float32)", "is "+name+" of unaryScalar over n > 0 elements.", func(v *simd) {
-		dst, x, n, p := pointer("dst"), pointer("x"), pointer("n"), pointer("p")
-		var held []V
-		for i := range params {
-			r := v.reg()
-			VBROADCASTSS(operand.Mem{Base: p, Disp: 4 * i}, r)
-			held = append(held, r)
-		}
+		dst, x, n := pointer("dst"), pointer("x"), pointer("n")
+		held := v.numbers(pointer("p"), params)
 		v.stream(n, []reg.Register{dst, x}, unroll, func(k int) {
 			v.store(body(v, v.load(x, k), held), dst, k)
 		})

@@ -93,11 +93,7 @@ func result(x reg.Register) { Store(x, ReturnIndex(0)) }
 // sum emits a reduction by addition: body adds the k-th vector to acc.
 func sum(name, args, doc string, inputs []string, lanes int, body func(v *simd, k int, p []reg.Register, acc V)) {
 	both(name, args+" float32", doc, func(v *simd) {
-		var p []reg.Register
-		for _, s := range inputs {
-			p = append(p, pointer(s))
-		}
-		n := pointer("n")
+		p, n := pointers(inputs...), pointer("n")
 		acc := v.accumulators(lanes, v.f(0))
 		v.lanes(n, p, lanes, func(k, a int) { body(v, k, p, acc[a]) })
 		result(v.fold(acc, VADDPS))
