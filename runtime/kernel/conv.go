@@ -41,7 +41,7 @@ func NewConv(spec ConvSpec, w []float32) *Conv {
 	if c.ldw%512 == 0 {
 		c.ldw += 16 // keeps the rows of a tile apart in the cache
 	}
-	c.w = alignedFloats(spec.OutChannels * c.ldw)
+	c.w = NewFloats(spec.OutChannels * c.ldw)
 	for i := range spec.OutChannels {
 		copy(c.w[i*c.ldw:], w[i*c.k:][:c.k])
 	}

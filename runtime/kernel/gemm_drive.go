@@ -60,7 +60,7 @@ var scratches = sync.Pool{New: func() any { return new(Scratch) }}
 // grow returns a buffer of n floats kept in *buf, contents undefined.
 func grow(buf *[]float32, n int) []float32 {
 	if cap(*buf) < n {
-		*buf = alignedFloats(n)
+		*buf = NewFloats(n)
 	}
 	*buf = (*buf)[:n]
 	return *buf

@@ -88,12 +88,12 @@ func newNeurons(in, hidden, out int, gated bool, act Act) neurons {
 		all[i] = int32(i)
 	}
 	ld := rowPitch(in)
-	n.up = rowMatrix{hugeFloats(hidden * ld), ld}
+	n.up = rowMatrix{NewFloats(hidden * ld), ld}
 	if gated {
-		n.gate = rowMatrix{hugeFloats(hidden * ld), ld}
+		n.gate = rowMatrix{NewFloats(hidden * ld), ld}
 	}
 	padded := padTo(out, stripCols)
-	n.down = panelMatrix{rows: hidden, cols: out, padded: padded, w: hugeFloats(hidden * padded), all: all}
+	n.down = panelMatrix{rows: hidden, cols: out, padded: padded, w: NewFloats(hidden * padded), all: all}
 	return n
 }
 

@@ -1,7 +1,5 @@
 package kernel
 
-import "unsafe"
-
 // PackedB is a K x N matrix laid out for Gemm: panels of NR columns, each
 // stored as K rows of NR contiguous values, the last panel padded with zeros.
 // The layout is the same at all levels. It is read-only after packing and may
@@ -27,7 +25,7 @@ func (b *PackedB) Panel(i int) []float32 {
 // PackB packs b, which is [k,n] with leading dimension ldb or, if trans is set,
 // [n,k].
 func PackB(k, n int, b []float32, ldb int, trans bool, p *Pool) *PackedB {
-	pb := &PackedB{K: k, N: n, NR: panelWidth, data: alignedFloats(roundUp(n, panelWidth) * k)}
+	pb := &PackedB{K: k, N: n, NR: panelWidth, data: NewFloats(roundUp(n, panelWidth) * k)}
 	packPanels(pb.data, b, ldb, trans, 0, k, 0, n, p)
 	return pb
 }
@@ -80,10 +78,3 @@ const panelWidth = 48
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
 
 func roundUp(a, b int) int { return ceilDiv(a, b) * b }
-
-// alignedFloats returns n zeros starting on a cache line.
-func alignedFloats(n int) []float32 {
-	buf := make([]float32, n+15)
-	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(buf)))%64) / 4
-	return buf[skip : skip+n : skip+n]
-}
