@@ -113,7 +113,7 @@ func (p *dimParser) leaf(depth int) Dim {
 		two = Dim.Mod
 	}
 	if two == nil || !p.take("(") {
-		return atom(word, nil)
+		return ofAtom(atom{text: word})
 	}
 	a := p.sum(depth + 1)
 	if !p.take(",") {

@@ -23,9 +23,9 @@ func ifElse(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.env.inferGraph(then)
-	c.env.inferGraph(other)
 	cond, constant := c.int(0)
+	c.branch(then, constant && cond == 0)
+	c.branch(other, constant && cond != 0)
 	for i := range c.out {
 		if i >= len(then.Outputs) || i >= len(other.Outputs) {
 			return contradict("branches have %d and %d outputs, node has %d", len(then.Outputs), len(other.Outputs), len(c.out))
@@ -43,6 +43,15 @@ func ifElse(c *call) error {
 		}
 	}
 	return nil
+}
+
+// branch infers a branch; one that is never taken may hold what cannot run.
+func (c *call) branch(g *graph.Graph, dead bool) {
+	if dead {
+		c.env.run.dead++
+		defer func() { c.env.run.dead-- }()
+	}
+	c.env.inferGraph(g)
 }
 
 // loop finds types of the carried values that one more round does not change, then infers the body with them.

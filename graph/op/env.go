@@ -13,6 +13,7 @@ type Env struct {
 	parent *Env // of a trial: consulted for what this one does not know
 	write  bool // store types in the values; a trial or a function's body must not
 	report bool // list what stops and contradicts in the report
+	lazy   bool // find contents by running the rules of nodes that were not visited
 
 	known  map[*graph.Value]graph.Type
 	data   map[*graph.Value]*Data
@@ -26,7 +27,8 @@ type Env struct {
 
 // NewEnv prepares inference over m.
 func NewEnv(m *graph.Model, opt InferOptions) *Env {
-	r := &run{model: m, opt: opt, functions: map[graph.OpID]*graph.Function{}}
+	r := &run{model: m, opt: opt, functions: map[graph.OpID]*graph.Function{},
+		contents: map[*graph.Value]*tensor.Tensor{}}
 	for _, f := range m.Functions {
 		id := f.ID.Canonical()
 		if _, ok := r.functions[id]; !ok {
@@ -42,6 +44,9 @@ func NewEnv(m *graph.Model, opt InferOptions) *Env {
 	if m.Graph != nil {
 		for _, v := range m.Graph.Inputs {
 			e.inputs[v] = true
+			if t := opt.Known[v.Name]; t != nil {
+				r.contents[v] = t
+			}
 		}
 	}
 	return e
@@ -109,6 +114,9 @@ func (e *Env) constOf(v *graph.Value) *tensor.Tensor {
 	if v == nil {
 		return nil
 	}
+	if t := e.run.contents[v]; t != nil {
+		return t
+	}
 	if v.Const != nil {
 		if e.run.model.IRVersion >= 4 && e.isInput(v) {
 			return nil
@@ -135,7 +143,30 @@ func (e *Env) dataOf(v *graph.Value) *Data {
 	}
 	d := dataFrom(e.constOf(v))
 	e.data[v] = d
+	if d == nil && e.lazy {
+		d = e.lazyData(v)
+	}
 	return d
+}
+
+// lazyData runs the rule of v's producer for what v holds, where v is small enough.
+func (e *Env) lazyData(v *graph.Value) *Data {
+	n, i := v.Producer()
+	dims, ok := e.typeOf(v).Shape.Ints()
+	if n == nil || !ok || len(n.Subgraphs()) > 0 || e.run.depth > 16*maxDepth {
+		return nil
+	}
+	if size, err := tensor.NumElements(dims); err != nil || size > maxData {
+		return nil
+	}
+	e.run.depth++
+	defer func() { e.run.depth-- }()
+	c := newCall(e, n, e.opset(n.ID.Domain))
+	if c.infer() != nil || c.outData[i] == nil {
+		return nil
+	}
+	e.data[v] = c.outData[i].clamp()
+	return e.data[v]
 }
 
 // assign stores what a rule found for output i, by the policy. The error is a contradiction with what the model states.
@@ -159,7 +190,7 @@ func (e *Env) bind(v *graph.Value, found graph.Type) error {
 	if stated.Kind != graph.KindUnknown {
 		if why := conflict(stated, found); why != "" {
 			err = contradict("value %q: %s", v.Name, why)
-			if e.report {
+			if e.report && e.run.dead == 0 {
 				e.run.report.Conflicts = append(e.run.report.Conflicts, graph.Finding{Severity: graph.Error,
 					Where: fmt.Sprintf("value %q", v.Name), Message: why, Fix: "drop the stated type, or infer with the override policy"})
 				err = nil

@@ -105,6 +105,9 @@ func TestModels(t *testing.T) {
 			t.Logf("%s: %d of %d typed, first stop: %s", name, report.Typed, report.Values, report.Stopped[0])
 		}
 	}
+	require.Greater(t, float64(typed), 0.999*float64(values))
+	require.Greater(t, agree, 21000)
+	require.Less(t, lost, 50)
 	t.Logf("%d dims, %d unknown; of recorded dims %d agree, %d are known there only", dims, unknown, agree, lost)
 	t.Logf("%d values, %d typed (%.2f %%), %d with constant dims only, %d stopped", values, typed, 100*float64(typed)/float64(values), static, stopped)
 }
@@ -121,8 +124,6 @@ func agreement(recorded, inferred graph.Type) (same, less int) {
 			less++
 		case d.Equal(o):
 			same++
-		default:
-			println("DIFF", d.String(), "|", o.String())
 		}
 	}
 	return same, less

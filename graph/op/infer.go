@@ -25,6 +25,8 @@ type InferOptions struct {
 	Outputs bool
 	// Record adds newly typed values to their graph's value_info, so that a saved file keeps them.
 	Record bool
+	// Known gives the contents of inputs of the model's graph, by name, that will not change from run to run: target shapes, axes.
+	Known map[string]*tensor.Tensor
 }
 
 // InferReport says how far inference came.
@@ -79,9 +81,11 @@ type run struct {
 	model     *graph.Model
 	opt       InferOptions
 	functions map[graph.OpID]*graph.Function
-	stack     []graph.OpID // functions being inferred
-	budget    int          // nodes that may still be visited
-	depth     int          // of nested graphs
+	contents  map[*graph.Value]*tensor.Tensor // of inputs, from the options
+	stack     []graph.OpID                    // functions being inferred
+	budget    int                             // nodes that may still be visited
+	depth     int                             // of nested graphs
+	dead      int                             // branches around this place that never run
 	report    InferReport
 	panics    int
 }
@@ -177,7 +181,7 @@ func (e *Env) stopped(n *graph.Node, err error) {
 	}
 	e.count(n)
 	if _, soft := err.(stop); !soft {
-		if b, ok := err.(contradiction); ok {
+		if b, ok := err.(contradiction); ok && e.run.dead == 0 {
 			e.run.report.Conflicts = append(e.run.report.Conflicts, graph.Finding{
 				Severity: graph.Error, Where: fmt.Sprintf("node %q (%s)", n.Label(), n.ID), Message: b.Error()})
 		}
