@@ -1,4 +1,4 @@
-package block
+package block_test
 
 import (
 	"testing"
@@ -6,42 +6,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
+	"github.com/onnx-rewrite/onnx-rewrite/graph/block"
+	"github.com/onnx-rewrite/onnx-rewrite/testmodels"
 )
-
-// variants is every variant that can be written.
-func variants() []Variant {
-	list := []Variant{{Family: SparseLinear}, {Family: SparseLinear, Bias: true}}
-	for _, gated := range []bool{false, true} {
-		for _, act := range Acts {
-			for _, on := range []On{OnHidden, OnGate, OnSigned} {
-				for _, keep := range []Keep{KeepExact, KeepThreshold, KeepStat} {
-					list = append(list, Variant{Family: TopKFFN, Gated: gated, Act: act, On: on, Keep: keep})
-				}
-			}
-			for _, form := range []Form{Loop, Unrolled, Dense} {
-				for i := range 4 {
-					v := Variant{Family: MoEFFN, Gated: gated, Act: act, Form: form, Mean: i&1 != 0, Shared: i&2 != 0}
-					if form == Unrolled {
-						v.Experts = 3
-					}
-					list = append(list, v)
-				}
-			}
-		}
-	}
-	return list
-}
 
 func TestEveryVariantBuilds(t *testing.T) {
 	names := map[string]bool{}
-	for _, v := range variants() {
+	for _, v := range testmodels.BlockVariants() {
 		require.False(t, names[v.Name()], "two variants are called %s", v.Name())
 		names[v.Name()] = true
-		back, ok := ParseName(v.Name())
+		back, ok := block.ParseName(v.Name())
 		require.True(t, ok, v.Name())
 		require.Equal(t, v, back)
 		for _, opset := range []int64{11, 12, 13, 14, 17, 18, 23} {
-			f, err := Build(v, opset)
+			f, err := block.Build(v, opset)
 			require.NoError(t, err)
 			m := graph.NewModel(8, opset)
 			m.Functions = append(m.Functions, f)
@@ -49,32 +27,32 @@ func TestEveryVariantBuilds(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "TopKFFN", "TopKFFN_gated_silu_gate_sometimes", "MoEFFN_plain_relu_unrolled_mean", "MoEFFN_plain_what_loop", "SparseLinear"} {
-		_, ok := ParseName(bad)
+		_, ok := block.ParseName(bad)
 		require.False(t, ok, bad)
 	}
-	_, err := Build(Variant{Family: TopKFFN, Act: Relu, On: OnHidden, Keep: KeepExact}, 10)
+	_, err := block.Build(block.Variant{Family: block.TopKFFN, Act: block.Relu, On: block.OnHidden, Keep: block.KeepExact}, 10)
 	require.ErrorContains(t, err, "opset 11")
 }
 
 func TestMatchTrustsOnlyTheKnownBody(t *testing.T) {
-	v := Variant{Family: TopKFFN, Gated: true, Act: Silu, On: OnGate, Keep: KeepExact}
+	v := block.Variant{Family: block.TopKFFN, Gated: true, Act: block.Silu, On: block.OnGate, Keep: block.KeepExact}
 	m := graph.NewModel(7, 17)
-	id, err := Install(m, v)
+	id, err := block.Install(m, v)
 	require.NoError(t, err)
-	_, err = Install(m, v)
+	_, err = block.Install(m, v)
 	require.NoError(t, err)
 	require.Len(t, m.Functions, 1)
 	require.Equal(t, int64(8), m.IRVersion)
-	require.Equal(t, int64(Version), m.Opset(Domain))
+	require.Equal(t, int64(block.Version), m.Opset(block.Domain))
 
 	g := m.Graph
 	var in []*graph.Value
 	for _, f := range m.Functions[0].Body.Inputs {
 		in = append(in, g.AddInput(f.Name, graph.Type{}))
 	}
-	n := graph.NewNode(id, in, []*graph.Value{g.NewValue("y", graph.Type{})}, CountAttr(17, "k", 5))
+	n := graph.NewNode(id, in, []*graph.Value{g.NewValue("y", graph.Type{})}, block.CountAttr(17, "k", 5))
 	g.Append(n)
-	call, reason := Match(n, m.Function)
+	call, reason := block.Match(n, m.Function)
 	require.Empty(t, reason)
 	require.Equal(t, int64(5), call.K)
 	require.Equal(t, "down", call.In("down").Name)
@@ -86,11 +64,11 @@ func TestMatchTrustsOnlyTheKnownBody(t *testing.T) {
 			o.Name = "z" + o.Name
 		}
 	}
-	_, reason = Match(n, m.Function)
+	_, reason = block.Match(n, m.Function)
 	require.Empty(t, reason)
 
 	n.SetAttr(graph.IntsAttr("k", 1, 2))
-	_, reason = Match(n, m.Function)
+	_, reason = block.Match(n, m.Function)
 	require.Contains(t, reason, "attribute k")
 	n.SetAttr(graph.IntsAttr("k", 1))
 	for x := range m.Functions[0].Body.Nodes() {
@@ -98,6 +76,6 @@ func TestMatchTrustsOnlyTheKnownBody(t *testing.T) {
 			x.ID.Op = "Tanh"
 		}
 	}
-	_, reason = Match(n, m.Function)
+	_, reason = block.Match(n, m.Function)
 	require.Contains(t, reason, "edited")
 }

@@ -70,6 +70,9 @@ func (b *body) act(a Act, x string) string {
 	switch a {
 	case Relu:
 		return b.op("Relu (%s)", x)
+	case Relu2:
+		r := b.op("Relu (%s)", x)
+		return b.op("Mul (%s, %s)", r, r)
 	case Sigmoid:
 		return b.op("Sigmoid (%s)", x)
 	case Tanh:

@@ -32,6 +32,7 @@ type Act string
 // The activations that bodies exist for.
 const (
 	Relu      Act = "relu"
+	Relu2     Act = "relu2"    // max(x, 0)²
 	Gelu      Act = "gelu"     // x·Φ(x), by Erf
 	GeluTanh  Act = "gelutanh" // the tanh approximation
 	Silu      Act = "silu"     // x·sigmoid(x)
@@ -41,7 +42,7 @@ const (
 )
 
 // Acts lists the activations.
-var Acts = []Act{Relu, Gelu, GeluTanh, Silu, QuickGelu, Sigmoid, Tanh}
+var Acts = []Act{Relu, Relu2, Gelu, GeluTanh, Silu, QuickGelu, Sigmoid, Tanh}
 
 // On says which score decides whether a hidden value is kept.
 type On string

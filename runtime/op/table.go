@@ -10,6 +10,7 @@ import (
 // an operator's Prepare may itself look operators up.
 func families() []func() []OpDef {
 	return []func() []OpDef{
+		loweredOps,
 		matmulOps,
 		elementwiseOps,
 		unaryOps,
@@ -19,12 +20,26 @@ func families() []func() []OpDef {
 		reshapeOps,
 		shapeOps,
 		gatherOps,
+		reduceOps,
+		alongOps,
+		softmaxOps,
+		normOps,
+		batchNormOps,
+		convOps,
+		poolOps,
+		constantOps,
+		selectOps,
+		padOps,
+		attentionOps,
+		einsumOps,
+		recurrentOps,
+		controlOps,
 	}
 }
 
 // functions lists the model-local functions that have a kernel of their own.
 func functions() []FunctionDef {
-	return []FunctionDef{}
+	return []FunctionDef{sparseFunctions}
 }
 
 // FunctionDef recognises calls of a model-local function that a kernel computes as a whole.
