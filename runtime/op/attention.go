@@ -1,0 +1,475 @@
+package op
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
+	"github.com/onnx-rewrite/onnx-rewrite/runtime/kernel"
+)
+
+// attentionOps are Attention and RotaryEmbedding of opset 23 on.
+func attentionOps() []OpDef {
+	return []OpDef{
+		{Op: "Attention", Since: 23, Prepare: checked(floats, prepareAttention, 0, 1, 2, 4, 5)},
+		{Op: "RotaryEmbedding", Since: 23, Prepare: checked(floats, prepareRotary, 0, 1, 2)},
+	}
+}
+
+// attentionExec is the operator's attributes.
+type attentionExec struct {
+	causal     bool
+	qHeads     int // 0 when the inputs are [batch, heads, seq, dim]
+	kvHeads    int
+	scale      float32 // 0: 1/√dim
+	softcap    float32
+	outputMode int64 // what the fourth output shows
+}
+
+func prepareAttention(p *Prep) (Exec, error) {
+	a := p.Attrs()
+	e := &attentionExec{
+		causal: a.Int("is_causal", 0) != 0, qHeads: int(a.Int("q_num_heads", 0)), kvHeads: int(a.Int("kv_num_heads", 0)),
+		scale: a.Float("scale", 0), softcap: a.Float("softcap", 0), outputMode: a.Int("qk_matmul_output_mode", 0),
+	}
+	for _, t := range a {
+		switch t.Name {
+		case "is_causal", "q_num_heads", "kv_num_heads", "scale", "softcap", "qk_matmul_output_mode", "softmax_precision":
+		default:
+			return nil, fmt.Errorf("attribute %s is not supported", t.Name)
+		}
+	}
+	if e.outputMode < 0 || e.outputMode > 3 {
+		return nil, fmt.Errorf("attribute qk_matmul_output_mode is %d", e.outputMode)
+	}
+	return e, nil
+}
+
+// headBlock is an attention input seen as [batch, heads, seq, dim] float32.
+type headBlock struct {
+	v                   []float32
+	batch, n, seq, size int
+}
+
+// split reads an input: [batch, heads, seq, dim], or [batch, seq, heads*dim] which is transposed.
+func (e *attentionExec) split(c *Call, i, n int) (headBlock, error) {
+	t, err := needInput(c, i)
+	if err != nil {
+		return headBlock{}, err
+	}
+	v, err := t.Float32s()
+	if err != nil {
+		return headBlock{}, err
+	}
+	d := t.Shape
+	switch {
+	case len(d) == 4:
+		return headBlock{v, int(d[0]), int(d[1]), int(d[2]), int(d[3])}, nil
+	case len(d) != 3:
+		return headBlock{}, fmt.Errorf("input %d has shape %v, want rank 3 or 4", i, d)
+	case n <= 0 || int(d[2])%n != 0:
+		return headBlock{}, fmt.Errorf("input %d has shape %v, which does not split into %d heads", i, d, n)
+	}
+	h := headBlock{nil, int(d[0]), n, int(d[1]), int(d[2]) / n}
+	h.v = c.Scratch(len(v))
+	kernel.Transpose0213(h.v, v, h.batch, h.seq, h.n, h.size, c.Pool)
+	return h, nil
+}
+
+// extend appends h to the cached keys or values in input i, and writes the result to output o.
+func (h headBlock) extend(c *Call, i, o int) (headBlock, error) {
+	past := input(c, i)
+	if past == nil && !c.Wanted(o) {
+		return h, nil
+	}
+	all := h
+	var old []float32
+	if past != nil {
+		d := past.Shape
+		if len(d) != 4 || int(d[0]) != h.batch || int(d[1]) != h.n || int(d[3]) != h.size {
+			return h, fmt.Errorf("input %d has shape %v, want [%d,%d,past,%d]", i, d, h.batch, h.n, h.size)
+		}
+		var err error
+		if old, err = past.Float32s(); err != nil {
+			return h, err
+		}
+		all.seq += int(d[2])
+	}
+	dims := []int64{int64(h.batch), int64(h.n), int64(all.seq), int64(h.size)}
+	var y *tensor.Tensor
+	if c.Wanted(o) {
+		y = c.Out(o, c.In[0].Elem, dims...)
+		all.v = singleOut(y)
+	} else {
+		all.v = c.Scratch(numel(dims))
+	}
+	a, b := (all.seq-h.seq)*h.size, h.seq*h.size
+	for k := range h.batch * h.n {
+		copy(all.v[k*(a+b):], old[k*a:(k+1)*a])
+		copy(all.v[k*(a+b)+a:], h.v[k*b:(k+1)*b])
+	}
+	if y != nil {
+		singleDone(y, all.v)
+	}
+	return all, nil
+}
+
+func (e *attentionExec) Run(c *Call) error {
+	q, err := e.split(c, 0, e.qHeads)
+	if err != nil {
+		return err
+	}
+	k, err := e.split(c, 1, e.kvHeads)
+	if err != nil {
+		return err
+	}
+	v, err := e.split(c, 2, e.kvHeads)
+	if err != nil {
+		return err
+	}
+	past := 0
+	if t := input(c, 4); t != nil && len(t.Shape) == 4 {
+		past = int(t.Shape[2])
+	}
+	if k, err = k.extend(c, 4, 1); err != nil {
+		return err
+	}
+	if v, err = v.extend(c, 5, 2); err != nil {
+		return err
+	}
+	if q.batch != k.batch || q.batch != v.batch || k.n != v.n || k.n == 0 || q.n%k.n != 0 || k.seq != v.seq || q.size != k.size {
+		return fmt.Errorf("queries, keys and values of shapes %v, %v, %v do not fit", c.In[0].Shape, c.In[1].Shape, c.In[2].Shape)
+	}
+	mask, err := e.mask(c, q, k, past)
+	if err != nil {
+		return err
+	}
+	y := c.Out(0, c.In[0].Elem, e.outDims(c.In[0], q, v)...)
+	out := singleOut(y)
+	if len(out) > 0 {
+		if err := e.compute(c, out, q, k, v, mask); err != nil {
+			return err
+		}
+	} else if c.Wanted(3) {
+		return errors.New("no queries")
+	}
+	singleDone(y, out)
+	return nil
+}
+
+func (e *attentionExec) outDims(x *tensor.Tensor, q, v headBlock) []int64 {
+	if len(x.Shape) == 3 {
+		return []int64{int64(q.batch), int64(q.seq), int64(q.n * v.size)}
+	}
+	return []int64{int64(q.batch), int64(q.n), int64(q.seq), int64(v.size)}
+}
+
+// scores is the mask as numbers to add, broadcast to [batch, heads, queries, keys]; nil when nothing is masked.
+type scores struct {
+	add   []float32
+	strd  [4]int // strides of add over the four dims; 0 where it repeats
+	plain bool   // add has one contiguous [queries, keys] block for each batch and head index that it varies with
+}
+
+// mask joins attn_mask, causality and the number of valid keys.
+func (e *attentionExec) mask(c *Call, q, k headBlock, past int) (*scores, error) {
+	t := input(c, 3)
+	valid := input(c, 6)
+	if t == nil && valid == nil && !e.causal {
+		return nil, nil
+	}
+	dims := []int64{1, 1, int64(q.seq), int64(k.seq)}
+	if t != nil {
+		if len(t.Shape) > 4 || len(t.Shape) == 0 {
+			return nil, fmt.Errorf("attn_mask has shape %v", t.Shape)
+		}
+		for i, d := range t.Shape[:max(len(t.Shape)-2, 0)] {
+			dims[4-len(t.Shape)+i] = d
+		}
+	}
+	var lens []int64
+	if valid != nil {
+		var err error
+		if lens, err = intList(valid); err != nil {
+			return nil, err
+		}
+		if len(lens) != q.batch {
+			return nil, fmt.Errorf("nonpad_kv_seqlen has %d values for a batch of %d", len(lens), q.batch)
+		}
+		dims[0] = int64(q.batch)
+	}
+	if dims[0] != 1 && dims[0] != int64(q.batch) || dims[1] != 1 && dims[1] != int64(q.n) {
+		return nil, fmt.Errorf("attn_mask of shape %v does not fit %d samples and %d heads", t.Shape, q.batch, q.n)
+	}
+	out := c.Scratch(numel(dims))
+	clear(out)
+	if t != nil {
+		if err := spreadMask(out, dims, t); err != nil {
+			return nil, err
+		}
+	}
+	inf := float32(math.Inf(-1))
+	for r := range numel(dims[:3]) {
+		row, qi := out[r*k.seq:(r+1)*k.seq], r%q.seq
+		limit := k.seq
+		if lens != nil {
+			limit = min(limit, max(0, int(lens[r/(q.seq*int(dims[1]))])))
+		}
+		if e.causal {
+			offset := past
+			if lens != nil { // queries are the last of the valid keys
+				offset = limit - q.seq
+			}
+			limit = min(limit, max(0, qi+offset+1))
+		}
+		fillWith(row[limit:], inf)
+	}
+	s := &scores{add: out}
+	stride := k.seq * q.seq
+	if dims[1] != 1 {
+		s.strd[1] = stride
+		stride *= q.n
+	}
+	if dims[0] != 1 {
+		s.strd[0] = stride
+	}
+	return s, nil
+}
+
+// spreadMask writes attn_mask, boolean or additive, in its full size. A mask with fewer keys hides the others.
+func spreadMask(out []float32, dims []int64, t *tensor.Tensor) error {
+	inf := float32(math.Inf(-1))
+	shape := t.Shape
+	keys := dims[3]
+	var v []float32
+	if t.Elem == tensor.Bool {
+		v = make([]float32, t.Len())
+		for i, b := range t.Bytes() {
+			if b == 0 {
+				v[i] = inf
+			}
+		}
+	} else {
+		var err error
+		if v, err = t.Float32s(); err != nil {
+			return err
+		}
+	}
+	if last := shape[len(shape)-1]; last != 1 && last < keys {
+		wide := make([]float32, len(v)/int(max(last, 1))*int(keys))
+		fillWith(wide, inf)
+		for r := range len(v) / int(max(last, 1)) {
+			copy(wide[r*int(keys):], v[r*int(last):(r+1)*int(last)])
+		}
+		v = wide
+		shape = append(append([]int64{}, shape[:len(shape)-1]...), keys)
+	}
+	o, err := broadcastDims(shape, dims)
+	if err != nil || !equalDims(o, dims) {
+		return fmt.Errorf("attn_mask of shape %v does not broadcast to %v", t.Shape, dims)
+	}
+	ns, err := newNest(dims, broadcastStrides(shape, dims))
+	if err != nil {
+		return err
+	}
+	strided(out, v, 0, ns, nil)
+	return nil
+}
+
+func (e *attentionExec) compute(c *Call, y []float32, q, k, v headBlock, mask *scores) error {
+	scale := e.scale
+	if scale == 0 {
+		scale = float32(1 / math.Sqrt(float64(q.size)))
+	}
+	var show *tensor.Tensor
+	block := q.seq * k.seq
+	n := q.batch * q.n
+	var s, shown []float32
+	if c.Wanted(3) {
+		show = c.Out(3, c.In[0].Elem, int64(q.batch), int64(q.n), int64(q.seq), int64(k.seq))
+		shown = singleOut(show)
+	}
+	s = c.Scratch(n * block)
+	ctx := y
+	rank3 := len(c.In[0].Shape) == 3
+	if rank3 {
+		ctx = c.Scratch(len(y))
+	}
+	if block > 0 && q.size > 0 {
+		group := q.n / k.n
+		for kv := range k.batch * k.n { // the query heads of one key head are rows of one product
+			kernel.GemmUnpacked(group*q.seq, k.seq, q.size, q.v[kv*group*q.seq*q.size:], q.size, false,
+				k.v[kv*k.seq*k.size:], k.size, true, scale, s[kv*group*block:], k.seq, 0, c.Pool, nil)
+		}
+	} else {
+		clear(s)
+	}
+	keep := func(mode int64) {
+		if show != nil && e.outputMode == mode {
+			copy(shown, s)
+		}
+	}
+	addMask := func() {
+		if mask == nil {
+			return
+		}
+		c.Pool.For(n, 1+zipGrain/(block+1), func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				m := mask.add[i/q.n*mask.strd[0]+i%q.n*mask.strd[1]:]
+				kernel.Add(s[i*block:(i+1)*block], s[i*block:(i+1)*block], m[:block])
+			}
+		})
+	}
+	softcap := func() {
+		if e.softcap != 0 {
+			kernel.DivScalar(s, s, e.softcap)
+			kernel.Tanh(s, s)
+			kernel.Scale(s, s, e.softcap)
+		}
+	}
+	keep(0)
+	if e.capFirst(c) {
+		softcap()
+		keep(2)
+		addMask()
+		keep(1)
+	} else {
+		addMask()
+		keep(1)
+		softcap()
+		keep(2)
+	}
+	attentionSoftmax(s, n*q.seq, k.seq, c.Pool)
+	keep(3)
+	group := q.n / k.n
+	for kv := range k.batch * k.n {
+		if k.seq == 0 {
+			clear(ctx)
+			break
+		}
+		kernel.GemmUnpacked(group*q.seq, v.size, k.seq, s[kv*group*block:], k.seq, false,
+			v.v[kv*v.seq*v.size:], v.size, false, 1, ctx[kv*group*q.seq*v.size:], v.size, 0, c.Pool, nil)
+	}
+	if rank3 {
+		kernel.Transpose0213(y, ctx, q.batch, q.n, q.seq, v.size, c.Pool)
+	}
+	if show != nil {
+		singleDone(show, shown)
+	}
+	return nil
+}
+
+// capFirst reports whether the soft cap comes before the mask.
+func (e *attentionExec) capFirst(*Call) bool { return false }
+
+// attentionSoftmax is Softmax in place.
+func attentionSoftmax(s []float32, rows, cols int, p *kernel.Pool) {
+	if cols > 0 {
+		kernel.Softmax(s, s, rows, cols, p)
+	}
+}
+
+func prepareRotary(p *Prep) (Exec, error) {
+	a := p.Attrs()
+	interleaved, dim, heads := a.Int("interleaved", 0) != 0, int(a.Int("rotary_embedding_dim", 0)), int(a.Int("num_heads", 0))
+	return ExecFunc(func(c *Call) error {
+		x, err := needInput(c, 0)
+		if err != nil {
+			return err
+		}
+		// [batch, heads, seq, size], or [batch, seq, heads*size].
+		d := x.Shape
+		var batch, outer, seq, inner, size int
+		switch len(d) {
+		case 4:
+			batch, outer, seq, inner, size = int(d[0]), int(d[1]), int(d[2]), 1, int(d[3])
+		case 3:
+			if heads <= 0 || int(d[2])%heads != 0 {
+				return fmt.Errorf("input has shape %v, which does not split into %d heads", d, heads)
+			}
+			batch, outer, seq, inner, size = int(d[0]), 1, int(d[1]), heads, int(d[2])/heads
+		default:
+			return fmt.Errorf("input has shape %v, want rank 3 or 4", d)
+		}
+		width := dim
+		if width == 0 {
+			width = size
+		}
+		h := width / 2
+		if width > size || width%2 != 0 {
+			return fmt.Errorf("rotary_embedding_dim is %d for heads of %d", width, size)
+		}
+		cos, err := rotaryTable(c, 1, batch, seq, h)
+		if err != nil {
+			return err
+		}
+		sin, err := rotaryTable(c, 2, batch, seq, h)
+		if err != nil {
+			return err
+		}
+		y := c.Out(0, x.Elem, d...)
+		v, err := x.Float32s()
+		if err != nil {
+			return err
+		}
+		if x.Elem == tensor.Float64 {
+			return errElem(x.Elem)
+		}
+		out := singleOut(y)
+		for b := range batch {
+			part := outer * seq * inner * size
+			dst, src, cs, sn := out[b*part:(b+1)*part], v[b*part:(b+1)*part], cos[b*seq*h:(b+1)*seq*h], sin[b*seq*h:(b+1)*seq*h]
+			if interleaved {
+				kernel.RotaryInterleaved(dst, src, outer, seq, inner, size, cs, sn, h, c.Pool)
+				if 2*h < size {
+					for r := range outer * seq * inner {
+						copy(dst[r*size+2*h:(r+1)*size], src[r*size+2*h:])
+					}
+				}
+			} else {
+				kernel.Rotary(dst, src, outer, seq, inner, size, cs, sn, h, h, c.Pool)
+			}
+		}
+		singleDone(y, out)
+		return nil
+	}), nil
+}
+
+// rotaryTable is the cosine or sine cache by sample and position, [batch, seq, h]: input i itself, or its rows that position_ids name.
+func rotaryTable(c *Call, i, batch, seq, h int) ([]float32, error) {
+	t, err := needInput(c, i)
+	if err != nil {
+		return nil, err
+	}
+	v, err := t.Float32s()
+	if err != nil {
+		return nil, err
+	}
+	d := t.Shape
+	if len(d) == 0 || int(d[len(d)-1]) != h {
+		return nil, fmt.Errorf("input %d has shape %v, want %d columns", i, d, h)
+	}
+	ids := input(c, 3)
+	if ids == nil {
+		if len(v) != batch*seq*h {
+			return nil, fmt.Errorf("input %d has shape %v, want [%d,%d,%d]", i, d, batch, seq, h)
+		}
+		return v, nil
+	}
+	pos, err := intList(ids)
+	if err != nil {
+		return nil, err
+	}
+	if len(pos) != batch*seq || len(d) != 2 {
+		return nil, fmt.Errorf("position_ids has shape %v for %d samples of %d positions", ids.Shape, batch, seq)
+	}
+	out := c.Scratch(batch * seq * h)
+	for r, p := range pos {
+		if p < 0 || p >= d[0] {
+			return nil, fmt.Errorf("position %d is outside the cache of %d", p, d[0])
+		}
+		copy(out[r*h:(r+1)*h], v[int(p)*h:])
+	}
+	return out, nil
+}

@@ -1,0 +1,414 @@
+package op
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/onnx-rewrite/onnx-rewrite/graph"
+	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
+)
+
+// controlOps run subgraphs.
+func controlOps() []OpDef {
+	return []OpDef{
+		{Op: "If", Since: 1, Prepare: prepareIf},
+		{Op: "Loop", Since: 1, Prepare: prepareLoop},
+		{Op: "Scan", Since: 9, Prepare: prepareScan},
+		{Op: "Scan", Since: 8, Until: 8, Prepare: prepareScan8},
+	}
+}
+
+// body compiles a graph attribute. Values that are no tensors are refused.
+func body(p *Prep, name string) (*graph.Graph, SubExec, error) {
+	g := p.Attrs().Graph(name)
+	if g == nil {
+		return nil, nil, fmt.Errorf("attribute %s is missing", name)
+	}
+	for _, v := range append(append([]*graph.Value{}, g.Inputs...), g.Outputs...) {
+		if err := wantTensor(v.Name, v.Type.Kind); err != nil {
+			return nil, nil, err
+		}
+	}
+	sub, err := p.Sub(g)
+	return g, sub, err
+}
+
+func wantTensors(p *Prep) error {
+	for i := range p.Node.NumIn() {
+		if v := p.Node.In(i); v != nil {
+			if err := wantTensor(v.Name, p.Type(i).Kind); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// truthOf is the only element of a Bool tensor.
+func truthOf(t *tensor.Tensor) (bool, error) {
+	if t.Elem != tensor.Bool || t.Len() != 1 {
+		return false, fmt.Errorf("condition is %s%v, want one bool", t.Elem, t.Shape)
+	}
+	return t.Bytes()[0] != 0, nil
+}
+
+// emit makes the results of a body the node's outputs.
+func emit(c *Call, from int, res []*tensor.Tensor) {
+	for i, t := range res {
+		if from+i < len(c.Outs) {
+			c.Alias(from+i, t, t.Shape...)
+		}
+	}
+}
+
+func prepareIf(p *Prep) (Exec, error) {
+	tg, then, err := body(p, "then_branch")
+	if err != nil {
+		return nil, err
+	}
+	eg, els, err := body(p, "else_branch")
+	if err != nil {
+		return nil, err
+	}
+	if n := p.Node.NumOut(); len(tg.Outputs) < n || len(eg.Outputs) < n {
+		return nil, fmt.Errorf("branches have %d and %d outputs, the node %d", len(tg.Outputs), len(eg.Outputs), n)
+	}
+	return ExecFunc(func(c *Call) error {
+		t, err := needInput(c, 0)
+		if err != nil {
+			return err
+		}
+		cond, err := truthOf(t)
+		if err != nil {
+			return err
+		}
+		branch := els
+		if cond {
+			branch = then
+		}
+		res, err := branch.Run(c, nil)
+		if err != nil {
+			return err
+		}
+		emit(c, 0, res)
+		return nil
+	}), nil
+}
+
+// stack collects the scan outputs of a loop: equal tensors that become one along a new axis.
+type stack struct {
+	items []*tensor.Tensor
+}
+
+// join writes the collected tensors to output i along axis; the empty stack has the shape and type that the body declares.
+func (s *stack) join(c *Call, i int, axis int64, declared graph.Type) error {
+	if len(s.items) == 0 {
+		dims := []int64{0}
+		for _, d := range declared.Shape.Dims {
+			v, _ := d.Value()
+			dims = append(dims, max(v, 0))
+		}
+		if declared.Elem == tensor.Undefined {
+			return errors.New("a scan output without iterations has no known type")
+		}
+		c.Out(i, declared.Elem, dims...)
+		return nil
+	}
+	first := s.items[0]
+	for _, t := range s.items {
+		if t.Elem != first.Elem || !equalDims(t.Shape, first.Shape) {
+			return fmt.Errorf("scan output %d changes from %s%v to %s%v", i, first.Elem, first.Shape, t.Elem, t.Shape)
+		}
+	}
+	k, err := axisIn(axis, len(first.Shape)+1)
+	if err != nil {
+		return err
+	}
+	dims := append(append(append([]int64{}, first.Shape[:k]...), int64(len(s.items))), first.Shape[k:]...)
+	y := c.Out(i, first.Elem, dims...)
+	outer, inner := numel(first.Shape[:k]), numel(first.Shape[k:])
+	for n, t := range s.items {
+		for o := range outer {
+			copyBlock(y, (o*len(s.items)+n)*inner, t, o*inner, inner)
+		}
+	}
+	return nil
+}
+
+func prepareLoop(p *Prep) (Exec, error) {
+	if err := wantTensors(p); err != nil {
+		return nil, err
+	}
+	g, sub, err := body(p, "body")
+	if err != nil {
+		return nil, err
+	}
+	carried := p.Node.NumIn() - 2
+	scans := len(g.Outputs) - 1 - carried
+	if carried < 0 || len(g.Inputs) != carried+2 || scans < 0 {
+		return nil, fmt.Errorf("the body has %d inputs and %d outputs for %d carried values", len(g.Inputs), len(g.Outputs), carried)
+	}
+	return ExecFunc(func(c *Call) error {
+		limit, bounded := int64(0), false
+		if t := input(c, 0); t != nil {
+			var err error
+			if limit, err = scalarInt(t, "trip count"); err != nil {
+				return err
+			}
+			bounded = true
+		}
+		cond := true
+		if t := input(c, 1); t != nil {
+			var err error
+			if cond, err = truthOf(t); err != nil {
+				return err
+			}
+		}
+		state := append([]*tensor.Tensor(nil), c.In[2:]...)
+		for len(state) < carried {
+			state = append(state, nil)
+		}
+		out := make([]stack, scans)
+		for i := int64(0); cond && (!bounded || i < limit); i++ {
+			if err := c.Ctx.Err(); err != nil {
+				return err
+			}
+			res, err := sub.Run(c, append([]*tensor.Tensor{tensor.Scalar(i), tensor.Scalar(cond)}, state...))
+			if err != nil {
+				return fmt.Errorf("iteration %d: %w", i, err)
+			}
+			if cond, err = truthOf(res[0]); err != nil {
+				return err
+			}
+			copy(state, res[1:1+carried])
+			for k := range out {
+				out[k].items = append(out[k].items, res[1+carried+k])
+			}
+		}
+		emit(c, 0, state)
+		for k := range out {
+			if c.Wanted(carried + k) {
+				if err := out[k].join(c, carried+k, 0, g.Outputs[1+carried+k].Type); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}), nil
+}
+
+// scanPlan is a Scan's attributes, by scan input and output.
+type scanPlan struct {
+	g               *graph.Graph
+	sub             SubExec
+	states, ins     int
+	inAxes, outAxes []int64
+	inBack, outBack []bool
+}
+
+func newScan(p *Prep, first int) (*scanPlan, error) {
+	if err := wantTensors(p); err != nil {
+		return nil, err
+	}
+	g, sub, err := body(p, "body")
+	if err != nil {
+		return nil, err
+	}
+	a := p.Attrs()
+	s := &scanPlan{g: g, sub: sub, ins: int(a.Int("num_scan_inputs", 0))}
+	s.states = p.Node.NumIn() - first - s.ins
+	if s.ins < 1 || s.states < 0 || len(g.Inputs) != s.states+s.ins || len(g.Outputs) < s.states {
+		return nil, fmt.Errorf("the body has %d inputs and %d outputs for %d states and %d scan inputs", len(g.Inputs), len(g.Outputs), s.states, s.ins)
+	}
+	outs := len(g.Outputs) - s.states
+	list := func(name string, n int) ([]int64, error) {
+		v := a.Ints(name)
+		if v == nil {
+			return make([]int64, n), nil
+		}
+		if len(v) != n {
+			return nil, fmt.Errorf("attribute %s is %v, want %d values", name, v, n)
+		}
+		return v, nil
+	}
+	flags := func(name string, n int) ([]bool, error) {
+		v, err := list(name, n)
+		out := make([]bool, n)
+		for i, x := range v {
+			out[i] = x != 0
+		}
+		return out, err
+	}
+	dirs := "scan_input_directions"
+	if p.Opset < 9 {
+		dirs = "directions"
+	}
+	if s.inBack, err = flags(dirs, s.ins); err != nil {
+		return nil, err
+	}
+	if s.outBack, err = flags("scan_output_directions", outs); err != nil {
+		return nil, err
+	}
+	if s.inAxes, err = list("scan_input_axes", s.ins); err != nil {
+		return nil, err
+	}
+	s.outAxes, err = list("scan_output_axes", outs)
+	return s, err
+}
+
+// run scans seqs from the given states. It returns the last states and the collected outputs.
+func (s *scanPlan) run(c *Call, state, seqs []*tensor.Tensor) ([]*tensor.Tensor, []stack, error) {
+	state = append([]*tensor.Tensor(nil), state...)
+	steps := int64(-1)
+	axes := make([]int, s.ins)
+	for i, t := range seqs {
+		if t == nil {
+			return nil, nil, fmt.Errorf("scan input %d is missing", i)
+		}
+		k, err := axisIn(s.inAxes[i], len(t.Shape))
+		if err != nil {
+			return nil, nil, err
+		}
+		axes[i] = k
+		if steps >= 0 && t.Shape[k] != steps {
+			return nil, nil, fmt.Errorf("scan inputs have %d and %d steps", steps, t.Shape[k])
+		}
+		steps = t.Shape[k]
+	}
+	out := make([]stack, len(s.g.Outputs)-s.states)
+	for step := range steps {
+		if err := c.Ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		in := append([]*tensor.Tensor(nil), state...)
+		for i, t := range seqs {
+			at := step
+			if s.inBack[i] {
+				at = steps - 1 - step
+			}
+			in = append(in, row(t, axes[i], int(at)))
+		}
+		res, err := s.sub.Run(c, in)
+		if err != nil {
+			return nil, nil, fmt.Errorf("step %d: %w", step, err)
+		}
+		copy(state, res[:s.states])
+		for k := range out {
+			if s.outBack[k] {
+				out[k].items = append([]*tensor.Tensor{res[s.states+k]}, out[k].items...)
+				continue
+			}
+			out[k].items = append(out[k].items, res[s.states+k])
+		}
+	}
+	return state, out, nil
+}
+
+// row is a copy of slice i of t along an axis, without that axis.
+func row(t *tensor.Tensor, axis, i int) *tensor.Tensor {
+	dims := append(append([]int64{}, t.Shape[:axis]...), t.Shape[axis+1:]...)
+	y := newTensor(t.Elem, dims)
+	outer, inner := splitAt(t.Shape, axis)
+	for o := range outer {
+		copyBlock(y, o*inner, t, (o*int(t.Shape[axis])+i)*inner, inner)
+	}
+	return y
+}
+
+// newTensor is a tensor of its own memory.
+func newTensor(elem tensor.DType, dims []int64) *tensor.Tensor {
+	if elem == tensor.String {
+		return &tensor.Tensor{Elem: elem, Shape: dims, Strs: make([][]byte, numel(dims))}
+	}
+	return tensor.Zeros(elem, dims...)
+}
+
+func prepareScan(p *Prep) (Exec, error) {
+	s, err := newScan(p, 0)
+	if err != nil {
+		return nil, err
+	}
+	return ExecFunc(func(c *Call) error {
+		if len(c.In) != s.states+s.ins {
+			return fmt.Errorf("%d inputs, want %d", len(c.In), s.states+s.ins)
+		}
+		state, out, err := s.run(c, c.In[:s.states], c.In[s.states:])
+		if err != nil {
+			return err
+		}
+		emit(c, 0, state)
+		for k := range out {
+			if !c.Wanted(s.states + k) {
+				continue
+			}
+			if err := out[k].join(c, s.states+k, s.outAxes[k], s.g.Outputs[s.states+k].Type); err != nil {
+				return err
+			}
+		}
+		return nil
+	}), nil
+}
+
+// prepareScan8 is the Scan of opset 8: the first dim of every input and output is a batch, the second the sequence.
+func prepareScan8(p *Prep) (Exec, error) {
+	s, err := newScan(p, 1)
+	if err != nil {
+		return nil, err
+	}
+	return ExecFunc(func(c *Call) error {
+		if input(c, 0) != nil {
+			return refusal("Scan with sequence_lens")
+		}
+		in := c.In[1:]
+		batch := int(in[0].Shape[0])
+		states := make([]stack, s.states)
+		outs := make([]stack, len(s.g.Outputs)-s.states)
+		for b := range batch {
+			var one []*tensor.Tensor
+			for i, t := range in {
+				if t == nil || len(t.Shape) == 0 || int(t.Shape[0]) != batch {
+					return fmt.Errorf("input %d is %v, want a batch of %d", i+1, t, batch)
+				}
+				one = append(one, row(t, 0, b))
+			}
+			state, out, err := s.run(c, one[:s.states], one[s.states:])
+			if err != nil {
+				return err
+			}
+			for i, t := range state {
+				states[i].items = append(states[i].items, t)
+			}
+			for i := range out {
+				t, err := piled(&out[i])
+				if err != nil {
+					return err
+				}
+				outs[i].items = append(outs[i].items, t)
+			}
+		}
+		for i, st := range append(states, outs...) {
+			if c.Wanted(i) {
+				if err := st.join(c, i, 0, s.g.Outputs[i].Type); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}), nil
+}
+
+// piled is the stack as one tensor with a new first dim.
+func piled(s *stack) (*tensor.Tensor, error) {
+	if len(s.items) == 0 {
+		return nil, errors.New("a sequence without steps")
+	}
+	first := s.items[0]
+	y := newTensor(first.Elem, append([]int64{int64(len(s.items))}, first.Shape...))
+	for i, t := range s.items {
+		if !equalDims(t.Shape, first.Shape) {
+			return nil, fmt.Errorf("scan output changes from shape %v to %v", first.Shape, t.Shape)
+		}
+		copyBlock(y, i*first.Len(), t, 0, first.Len())
+	}
+	return y, nil
+}
