@@ -103,3 +103,28 @@ func TestExpertsViews(t *testing.T) {
 	requireBalanced(t, a.Assign, 7)
 	require.NotEqual(t, a, b)
 }
+
+func TestNeuronMaskAgainstPlainLoop(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	for _, n := range []int{1, 63, 64, 100} {
+		x := Experts{E: 3, Assign: make([]int, n)}
+		for i := range x.Assign {
+			x.Assign[i] = r.IntN(4) - 1
+		}
+		sel, err := NewMask(77, 3)
+		require.NoError(t, err)
+		for i := range sel.Len() {
+			sel.Set(i, r.IntN(2) == 0)
+		}
+		m, err := x.NeuronMask(sel)
+		require.NoError(t, err)
+		require.NoError(t, m.Fits([]int{77, n}))
+		for tok := range 77 {
+			for i, e := range x.Assign {
+				require.Equal(t, e == Shared || sel.Get(tok*3+e), m.Get(tok*n+i))
+			}
+		}
+	}
+	_, err := Experts{E: 1, Assign: []int{-2}}.NeuronMask(Mask{Shape: []int{1, 1}, Bits: []uint64{1}})
+	require.ErrorContains(t, err, "neuron 0 has expert -2 of 1")
+}

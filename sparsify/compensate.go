@@ -53,20 +53,32 @@ func MaskRows(dst, h Matrix, keep Mask, mu []float64) error {
 	if dst.Rows != h.Rows || dst.Cols != h.Cols || mu != nil && len(mu) != h.Cols {
 		return fmt.Errorf("mask rows: %d x %d into %d x %d with %d means", h.Rows, h.Cols, dst.Rows, dst.Cols, len(mu))
 	}
-	for r := range h.Rows {
-		src, out, at := h.Row(r), dst.Row(r), r*h.Cols
+	parallel(h.Rows, 64, func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			maskRow(dst.Row(r), h.Row(r), keep.Bits, r*h.Cols, mu)
+		}
+	})
+	return nil
+}
+
+// maskRow does one row whose first bit is at.
+func maskRow(dst, src []float32, bits []uint64, at int, mu []float64) {
+	if mu == nil {
 		for j, v := range src {
-			switch {
-			case !keep.Get(at + j):
-				out[j] = 0
-			case mu != nil:
-				out[j] = float32(float64(v) - mu[j])
-			default:
-				out[j] = v
+			if bits[(at+j)/64]>>((at+j)%64)&1 == 0 {
+				v = 0
 			}
+			dst[j] = v
+		}
+		return
+	}
+	for j, v := range src {
+		if bits[(at+j)/64]>>((at+j)%64)&1 == 0 {
+			dst[j] = 0
+		} else {
+			dst[j] = float32(float64(v) - mu[j])
 		}
 	}
-	return nil
 }
 
 // MeanTable returns M_e = Σ_{n in S_e} µ_n·down[n] as [E, outputs]: with µ from MaskedMean under the routing, the mean output of expert e over

@@ -73,17 +73,38 @@ func (x Experts) NeuronMask(sel Mask) (Mask, error) {
 	if len(sel.Shape) != 2 || sel.Shape[1] != x.E {
 		return Mask{}, fmt.Errorf("experts: selection of shape %v for %d experts", sel.Shape, x.E)
 	}
+	if err := sel.Fits(sel.Shape); err != nil {
+		return Mask{}, err
+	}
 	t, n := sel.Shape[0], len(x.Assign)
 	out, err := NewMask(t, n)
 	if err != nil {
 		return out, err
 	}
+	for e, a := range x.Assign {
+		if a != Shared && (a < 0 || a >= x.E) {
+			return out, fmt.Errorf("experts: neuron %d has expert %d of %d", e, a, x.E)
+		}
+	}
+	runs := make([]uint64, x.E+1) // the last is Shared's
+	runs[x.E] = 1
+	at, word := 0, uint64(0)
 	for r := range t {
-		for j, e := range x.Assign {
-			if e == Shared || sel.Get(r*x.E+e) {
-				out.Set(r*n+j, true)
+		for e := range x.E {
+			runs[e] = sel.Bits[(r*x.E+e)/64] >> ((r*x.E + e) % 64) & 1
+		}
+		for _, e := range x.Assign {
+			if e < 0 {
+				e = x.E
+			}
+			word |= runs[e] << (at % 64)
+			if at++; at%64 == 0 {
+				out.Bits[at/64-1], word = word, 0
 			}
 		}
+	}
+	if at%64 != 0 {
+		out.Bits[at/64] = word
 	}
 	return out, nil
 }

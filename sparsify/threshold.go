@@ -41,35 +41,42 @@ func (r KeepRule) Mask(scores Matrix) (Mask, error) {
 	if err != nil {
 		return m, err
 	}
-	vals := make(Score, scores.Cols)
-	for t := range scores.Rows {
-		row, at := scores.Row(t), t*scores.Cols
-		switch r.Kind {
-		case KeepExact:
-			for j, v := range row {
-				vals[j] = float64(v)
+	// Blocks of 64 rows start at whole words of the mask, so goroutines never share one.
+	parallel((scores.Rows+63)/64, 1, func(lo, hi int) {
+		vals := make(Score, scores.Cols)
+		for t := 64 * lo; t < min(64*hi, scores.Rows); t++ {
+			r.maskRow(m, t*scores.Cols, scores.Row(t), vals)
+		}
+	})
+	return m, nil
+}
+
+// maskRow sets the bits of one row, whose first bit is at; vals is scratch.
+func (r KeepRule) maskRow(m Mask, at int, row []float32, vals Score) {
+	switch r.Kind {
+	case KeepExact:
+		for j, v := range row {
+			vals[j] = float64(v)
+		}
+		pickTop(vals, nil, r.K, func(j int) { m.Set(at+j, true) })
+	case KeepThreshold:
+		for j, v := range row {
+			if float64(v) >= r.Threshold {
+				m.Set(at+j, true)
 			}
-			pickTop(vals, nil, r.K, func(j int) { m.Set(at+j, true) })
-		case KeepThreshold:
-			for j, v := range row {
-				if float64(v) >= r.Threshold {
-					m.Set(at+j, true)
-				}
-			}
-		case KeepStat:
-			mean, std := rowMoments(row, false)
-			if std == 0 {
-				continue
-			}
-			cut := mean + r.Threshold*std
-			for j, v := range row {
-				if float64(v) > cut {
-					m.Set(at+j, true)
-				}
+		}
+	case KeepStat:
+		mean, std := rowMoments(row, false)
+		if std == 0 {
+			return
+		}
+		cut := mean + r.Threshold*std
+		for j, v := range row {
+			if float64(v) > cut {
+				m.Set(at+j, true)
 			}
 		}
 	}
-	return m, nil
 }
 
 // AbsScores returns |x| elementwise.

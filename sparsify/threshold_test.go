@@ -107,3 +107,19 @@ func TestPooledEdgeCases(t *testing.T) {
 	_, err = PooledMultiplier(Matrix{1, 2, []float32{2, float32(math.Inf(1))}}, 0.5)
 	require.ErrorContains(t, err, "row 0 is not finite")
 }
+
+func TestKeepRuleRowsAreIndependent(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	x := randomMatrix(r, 301, 37)
+	for _, rule := range []KeepRule{{Kind: KeepExact, K: 9}, {Kind: KeepThreshold, Threshold: 0.4}, {Kind: KeepStat, Threshold: 0.7}} {
+		all, err := rule.Mask(x)
+		require.NoError(t, err)
+		for row := range x.Rows {
+			one, err := rule.Mask(x.Slice(row, row+1))
+			require.NoError(t, err)
+			for j := range x.Cols {
+				require.Equal(t, one.Get(j), all.Get(row*x.Cols+j))
+			}
+		}
+	}
+}
