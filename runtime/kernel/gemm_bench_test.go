@@ -117,39 +117,37 @@ func BenchmarkBatchGemm(b *testing.B) {
 	}
 }
 
-// BenchmarkGemmGemv multiplies one row by weights that have left the caches,
+// BenchmarkGemmStream multiplies few rows by weights that have left the caches,
 // and reports the share of the rate at which a plain loop reads the same memory.
-func BenchmarkGemmGemv(b *testing.B) {
+func BenchmarkGemmStream(b *testing.B) {
 	const n, k, copies = 5632, 2048, 6
-	benchLevels(b, func(b *testing.B, p *kernel.Pool, peak float64) {
-		var packs []*kernel.PackedB
-		for i := range copies {
-			packs = append(packs, kernel.PackB(k, n, kerneltest.Random(k*n, uint64(i)), n, false, nil))
-		}
-		x, c := kerneltest.Random(k, 1), make([]float32, n)
-		bytes := float64(packs[0].Bytes())
-		read := func(pb *kernel.PackedB) {
-			p.For(pb.Panels(), 1, func(lo, hi int) {
-				for i := lo; i < hi; i++ {
-					kernel.ReadMemory(pb.Panel(i))
+	var packs []*kernel.PackedB
+	for i := range copies {
+		packs = append(packs, kernel.PackB(k, n, kerneltest.Random(k*n, uint64(i)), n, false, nil))
+	}
+	bytes := float64(packs[0].Bytes())
+	for _, m := range []int{1, 2, 4, 8} {
+		b.Run(fmt.Sprintf("%dx%dx%d", m, n, k), func(b *testing.B) {
+			benchLevels(b, func(b *testing.B, p *kernel.Pool, peak float64) {
+				x, c := kerneltest.Random(m*k, 1), make([]float32, m*n)
+				read := time.Hour
+				for i := range 2 * copies {
+					start := time.Now()
+					p.For(packs[0].Panels(), 1, func(lo, hi int) {
+						for j := lo; j < hi; j++ {
+							kernel.ReadMemory(packs[i%copies].Panel(j))
+						}
+					})
+					read = min(read, time.Since(start))
 				}
+				i := 0
+				best := measure(b, func() {
+					kernel.Gemm(m, x, k, packs[i%copies], c, n, false, nil, p)
+					i++
+				})
+				b.ReportMetric(bytes/best.Seconds()/1e9, "GB/s")
+				b.ReportMetric(100*read.Seconds()/best.Seconds(), "%read")
 			})
-		}
-		best := time.Hour
-		for range 5 {
-			for _, pb := range packs {
-				start := time.Now()
-				read(pb)
-				best = min(best, time.Since(start))
-			}
-		}
-		i := 0
-		fastest := measure(b, func() {
-			kernel.Gemm(1, x, k, packs[i%copies], c, n, false, nil, p)
-			i++
 		})
-		rate := bytes / fastest.Seconds()
-		b.ReportMetric(rate/1e9, "GB/s")
-		b.ReportMetric(100*rate*best.Seconds()/bytes, "%read")
-	})
+	}
 }

@@ -261,7 +261,7 @@ func from(x []float32, i int) []float32 {
 
 // gemv computes a product of one row with packed panels, each read as one stream.
 func (g *product) gemv(p *Pool) {
-	p.For(ceilDiv(g.n, panelWidth), 1+minPartWork/(g.k*panelWidth), func(lo, hi int) {
+	p.For(ceilDiv(g.n, panelWidth), 1+minPartWork/4/(g.k*panelWidth), func(lo, hi int) {
 		ws := workspaces.Get().(*workspace)
 		g.gemvPanels(lo, hi, ws.tmp[:])
 		workspaces.Put(ws)

@@ -103,3 +103,22 @@ func TestPoolClose(t *testing.T) {
 	require.Equal(t, 1, none.Threads())
 	require.LessOrEqual(t, goruntime.NumGoroutine(), before)
 }
+
+// BenchmarkPool is the cost of sharing an empty loop: back to back, and after
+// serial work of a few microseconds.
+func BenchmarkPool(b *testing.B) {
+	p := kernel.NewPool(2)
+	defer p.Close()
+	b.Run("empty", func(b *testing.B) {
+		for b.Loop() {
+			p.For(8, 1, func(lo, hi int) {})
+		}
+	})
+	x := make([]float32, 1<<14)
+	b.Run("between serial work", func(b *testing.B) {
+		for b.Loop() {
+			kernel.Add(x, x, x)
+			p.For(8, 1, func(lo, hi int) {})
+		}
+	})
+}

@@ -263,12 +263,18 @@ func gemmTile(v width, mr, nv int, masked bool) {
 			}
 		}
 	}
+	// Tall tiles compute long enough on a row to be late for the next ones; low
+	// ones are served better by the hardware.
+	prefetch := nv == 3 && mr >= 5 && v.bytes() == 64
 	k := field(t, tileK)
 	SUBQ(Imm(4), k)
 	JL(LabelRef(name + "_tail"))
 	Label(name + "_loop")
 	for u := range 4 {
 		step(u)
+		for l := 0; prefetch && l < nv*v.bytes(); l += 64 {
+			PREFETCHT0(Mem{Base: b, Disp: tileAhead + u*nv*v.bytes() + l})
+		}
 	}
 	ADDQ(Imm(16), a)
 	LEAQ(Mem{Base: b, Index: ldb, Scale: 4}, b)
@@ -426,6 +432,9 @@ func gemv(v width, nv, np int) {
 	VZEROUPPER()
 	RET()
 }
+
+// tileAhead is how far ahead of the multiplication B's rows are prefetched.
+const tileAhead = 4096
 
 // gemvAhead is how far ahead of the multiplication the stream is prefetched.
 const gemvAhead = 4096
