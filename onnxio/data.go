@@ -68,7 +68,7 @@ func LoadData(path string, kind graph.Kind) (*Data, error) {
 
 // DecodeData reads a value of the kind, as LoadData does from a file.
 func DecodeData(data []byte, kind graph.Kind) (*Data, error) {
-	return newDecoder(LoadOptions{}, nil).data(view{b: data}, kind)
+	return newDecoder(LoadOptions{}, nil, len(data)).data(view{b: data}, kind)
 }
 
 var dataFields = map[graph.Kind]string{

@@ -13,7 +13,7 @@ import (
 // Decode reads a model from memory. The model's tensors are views into data, which must not change while the model is in use. There is
 // no folder to look for external data in, so a model that has any is refused, unless opt says to skip it.
 func Decode(data []byte, opt LoadOptions) (*graph.Model, error) {
-	return newDecoder(opt, nil).model(view{b: data})
+	return newDecoder(opt, nil, len(data)).model(view{b: data})
 }
 
 type decoder struct {
@@ -25,11 +25,28 @@ type decoder struct {
 	words   map[string]string
 	nodes   int
 	tensors int
+	spent   int64 // of lim.Memory
 }
 
-func newDecoder(opt LoadOptions, ext *externals) *decoder {
+// spend counts the memory of an IR struct before it is made, so that a small file cannot ask for much of it.
+func (d *decoder) spend(at int64, bytes int64) error {
+	if d.spent += bytes; d.spent > d.lim.Memory {
+		return d.fail(at, fmt.Errorf("the structure needs more than %d bytes of memory", d.lim.Memory))
+	}
+	return nil
+}
+
+// Rough sizes of the IR's structs with what belongs to them.
+const (
+	nodeSize, attrSize, valueSize, tensorSize, propSize, graphSize, dimSize, typeSize, inputSize = 300, 400, 350, 600, 80, 600, 64, 120, 32
+)
+
+func newDecoder(opt LoadOptions, ext *externals, size int) *decoder {
 	d := &decoder{opt: opt, lim: opt.Limits.withDefaults(), ext: ext, words: map[string]string{}}
 	d.maxDepth = d.lim.Depth
+	if d.lim.Memory <= 0 {
+		d.lim.Memory = 64<<20 + 32*int64(size)
+	}
 	return d
 }
 
@@ -160,6 +177,9 @@ func (d *decoder) opset(v view, i int) (graph.OpsetID, error) {
 	var o graph.OpsetID
 	d.push("opset_import", i)
 	defer d.pop()
+	if err := d.spend(v.off, propSize); err != nil {
+		return o, err
+	}
 	err := d.each(opsetSchema, v, func(f *field) error {
 		if f.num == opsetDomain {
 			d.text(&o.Domain, &o.Extra, f)
@@ -176,6 +196,9 @@ func (d *decoder) prop(list *[]graph.Prop, name string, v view) error {
 	var p graph.Prop
 	d.push(name, len(*list))
 	defer d.pop()
+	if err := d.spend(v.off, propSize); err != nil {
+		return err
+	}
 	err := d.each(entrySchema, v, func(f *field) error {
 		dst := &p.Key
 		if f.num == entryValue {
@@ -223,11 +246,15 @@ func (d *decoder) node(g *graph.Graph, v view, s *scope, outs *[]*graph.Value) e
 	if d.nodes++; d.nodes > d.lim.Nodes {
 		return d.fail(v.off, fmt.Errorf("more than %d nodes", d.lim.Nodes))
 	}
+	if err := d.spend(v.off, nodeSize); err != nil {
+		return err
+	}
 	n := &graph.Node{}
 	err := d.each(nodeSchema, v, func(f *field) error {
 		switch f.num {
 		case nodeInput:
 			n.AddInput(d.resolve(s, f.body.b))
+			return d.spend(f.off, inputSize)
 		case nodeOutput:
 			n.AddOutput((*outs)[0])
 			*outs = (*outs)[1:]
@@ -253,16 +280,23 @@ func (d *decoder) node(g *graph.Graph, v view, s *scope, outs *[]*graph.Value) e
 			d.push("attribute", len(n.Attrs))
 			a, err := d.attr(f.body, s)
 			d.pop()
-			n.Attrs = append(n.Attrs, a)
+			if err == nil {
+				n.Attrs = append(n.Attrs, a)
+			}
 			return err
 		}
 		return nil
 	}, unknownTo(&n.Extra))
-	g.Append(n)
+	if err == nil {
+		g.Append(n)
+	}
 	return err
 }
 
 func (d *decoder) attr(v view, s *scope) (*graph.Attr, error) {
+	if err := d.spend(v.off, attrSize); err != nil {
+		return nil, err
+	}
 	a := &graph.Attr{}
 	var t, g, sp, tp single
 	var seen uint64

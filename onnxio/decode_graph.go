@@ -31,6 +31,7 @@ func (d *decoder) resolve(s *scope, name []byte) *graph.Value {
 	if v := s.find(name); v != nil {
 		return v
 	}
+	d.spent += valueSize // the caller checks
 	v := &graph.Value{Name: string(name)}
 	s.byName[v.Name] = v
 	return v
@@ -54,7 +55,7 @@ func (d *decoder) newGraph(at int64, parent *scope) (*graphReader, error) {
 	if r.s.depth > d.lim.Subgraphs {
 		return nil, d.fail(at, fmt.Errorf("graphs nested deeper than %d", d.lim.Subgraphs))
 	}
-	return r, nil
+	return r, d.spend(at, graphSize)
 }
 
 func (d *decoder) graph(v view, parent *scope) (*graph.Graph, error) {
@@ -133,6 +134,9 @@ func (r *graphReader) define(name string) *graph.Value {
 // info fills v from a ValueInfoProto.
 func (r *graphReader) info(v *graph.Value, m view) error {
 	v.Doc, v.Props, v.Extra = "", nil, nil
+	if err := r.spend(m.off, valueSize); err != nil {
+		return err
+	}
 	var t single
 	err := r.each(infoSchema, m, func(f *field) error {
 		switch f.num {
@@ -300,6 +304,9 @@ func (r *graphReader) nodeOutputs(m view) error {
 		if f.num != nodeOutput {
 			return nil
 		}
+		if err := r.spend(f.off, valueSize); err != nil {
+			return err
+		}
 		var v *graph.Value
 		if len(f.body.b) > 0 {
 			v = r.define(r.str(f.body.b))
@@ -331,6 +338,9 @@ func (d *decoder) function(v view, i int) (*graph.Function, error) {
 		case funcDoc:
 			d.text(&fn.Doc, &fn.Extra, f)
 		case funcInput:
+			if err := d.spend(f.off, valueSize); err != nil {
+				return err
+			}
 			r.g.Inputs = append(r.g.Inputs, r.define(d.str(f.body.b)))
 		case funcOutput:
 			outs = append(outs, f.body.b)
@@ -340,8 +350,11 @@ func (d *decoder) function(v view, i int) (*graph.Function, error) {
 			d.push("attribute_proto", len(fn.Attrs))
 			defer d.pop()
 			a, err := d.attr(f.body, nil)
+			if err != nil {
+				return err
+			}
 			fn.Attrs = append(fn.Attrs, graph.AttrDecl{Name: a.Name, Default: a})
-			return err
+			return nil
 		case funcNode:
 			nodes = append(nodes, f.body)
 		case funcValueInfo:

@@ -35,6 +35,9 @@ func (d *decoder) tensor(v view, initializer bool) (*tensor.Tensor, string, erro
 	if d.tensors++; d.tensors > d.lim.Tensors {
 		return nil, "", d.fail(v.off, fmt.Errorf("more than %d tensors", d.lim.Tensors))
 	}
+	if err := d.spend(v.off, tensorSize); err != nil {
+		return nil, "", err
+	}
 	p := tensorParts{t: &tensor.Tensor{}}
 	err := d.each(tensorSchema, v, func(f *field) error { return d.tensorField(&p, f) },
 		func(wire []byte) { p.meta.Unknown = append(p.meta.Unknown, wire...) })
@@ -245,6 +248,9 @@ func checkSize(t *tensor.Tensor, n int64) error {
 }
 
 func (d *decoder) sparse(v view) (*tensor.Sparse, string, error) {
+	if err := d.spend(v.off, tensorSize); err != nil {
+		return nil, "", err
+	}
 	s := &tensor.Sparse{}
 	var parts [2]single
 	err := d.each(sparseSchema, v, func(f *field) error {

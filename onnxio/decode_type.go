@@ -15,6 +15,9 @@ func typeExtra(t *graph.Type) *graph.TypeExtra {
 
 // typ reads a TypeProto into t. Its value is a oneof: a second member replaces the first, the same member again is merged into it.
 func (d *decoder) typ(t *graph.Type, v view) error {
+	if err := d.spend(v.off, typeSize); err != nil {
+		return err
+	}
 	return d.each(typeSchema, v, func(f *field) error {
 		if f.num == typeDenotation {
 			t.Denotation = d.str(f.body.b)
@@ -107,6 +110,9 @@ func number32[T ~int32](dst *T, f *field) T {
 func (d *decoder) shape(t *graph.Type, v view) error {
 	t.Shape.Known = true
 	return d.each(shapeSchema, v, func(f *field) error {
+		if err := d.spend(f.off, dimSize); err != nil {
+			return err
+		}
 		i := len(t.Shape.Dims)
 		d.push("dim", i)
 		defer d.pop()

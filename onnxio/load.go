@@ -16,7 +16,7 @@ func Load(path string, opt LoadOptions) (*graph.Model, error) {
 		return nil, err
 	}
 	src := &source{path: path, main: main, ext: newExternals(path, opt)}
-	d := newDecoder(opt, src.ext)
+	d := newDecoder(opt, src.ext, len(main.b))
 	d.src = main
 	m, err := d.model(view{b: main.b})
 	if err != nil {

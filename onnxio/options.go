@@ -32,6 +32,8 @@ type Limits struct {
 	Tensors   int // of the whole model [1,000,000]
 	Attrs     int // of one node [10,000]
 	Rank      int // of a tensor [64]
+
+	Memory int64 // bytes of the structure in memory, without tensors, by a rough count [64 MiB and 32 times the file's size]
 }
 
 func (l Limits) withDefaults() Limits {
