@@ -152,6 +152,7 @@ func (c *compiler) simplify() error {
 	c.dropDead(m.Graph)
 	c.fold()
 	c.infer()
+	c.splitSequences()
 	if c.foldShapes() > 0 {
 		c.fold()
 	}

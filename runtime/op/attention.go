@@ -452,6 +452,13 @@ func rotaryTable(c *Call, i, batch, seq, h int) ([]float32, error) {
 	}
 	ids := input(c, 3)
 	if ids == nil {
+		if len(v) == seq*h && batch != 1 { // one table for all samples
+			out := c.Scratch(batch * seq * h)
+			for b := range batch {
+				copy(out[b*seq*h:], v)
+			}
+			return out, nil
+		}
 		if len(v) != batch*seq*h {
 			return nil, fmt.Errorf("input %d has shape %v, want [%d,%d,%d]", i, d, batch, seq, h)
 		}

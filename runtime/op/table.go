@@ -34,6 +34,8 @@ func families() []func() []OpDef {
 		einsumOps,
 		recurrentOps,
 		controlOps,
+		scatterOps,
+		orderOps,
 	}
 }
 
