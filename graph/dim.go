@@ -36,6 +36,7 @@ type dimExpr struct {
 const (
 	maxDimTerms = 32
 	maxDimAtoms = 8
+	maxDimText  = 1024 // a longer name is not read as an expression
 )
 
 // Const is the dimension n.
@@ -47,7 +48,11 @@ func Sym(name string) Dim {
 	if name == "" {
 		return Dim{}
 	}
-	d, ok := parseDim(name)
+	var d Dim
+	ok := false
+	if len(name) <= maxDimText {
+		d, ok = parseDim(name)
+	}
 	if !ok {
 		d = ofAtom(atom{text: name})
 	}

@@ -45,10 +45,12 @@ type graphReader struct {
 	s      *scope
 	stated map[*graph.Value][]byte // the ValueInfoProto that a value's type comes from
 	outs   []*graph.Value          // of all nodes, in order
+
+	returned map[*graph.Value]bool // is in g.Outputs
 }
 
 func (d *decoder) newGraph(at int64, parent *scope) (*graphReader, error) {
-	r := &graphReader{decoder: d, g: &graph.Graph{}, s: &scope{parent: parent, byName: map[string]*graph.Value{}}, stated: map[*graph.Value][]byte{}}
+	r := &graphReader{decoder: d, g: &graph.Graph{}, s: &scope{parent: parent, byName: map[string]*graph.Value{}}, stated: map[*graph.Value][]byte{}, returned: map[*graph.Value]bool{}}
 	if parent != nil {
 		r.s.depth = parent.depth + 1
 	}
@@ -222,7 +224,7 @@ func (r *graphReader) output(m view) error {
 		if other, err = r.detached(m); err != nil {
 			return err
 		}
-		if r.returned(v) {
+		if r.returned[v] {
 			v = other // a name that is returned twice, in two ways
 			break
 		}
@@ -233,16 +235,8 @@ func (r *graphReader) output(m view) error {
 		x.OutputInfo[v.Name] = graph.OutputInfo{Info: other, Elem: v.Type.Elem}
 	}
 	r.g.Outputs = append(r.g.Outputs, v)
+	r.returned[v] = true
 	return err
-}
-
-func (r *graphReader) returned(v *graph.Value) bool {
-	for _, o := range r.g.Outputs {
-		if o == v {
-			return true
-		}
-	}
-	return false
 }
 
 func (r *graphReader) valueInfo(m view) error {

@@ -77,7 +77,7 @@ func TestHostileLocations(t *testing.T) {
 		`\\host\share`: "backslash", "C:/secret": "has a drive", "c:secret": "has a drive", "w\x00": "zero byte", "..\x00/w": "zero byte",
 		".": "regular file", "sub": "regular file", "missing": "no such file", "sub/missing": "no such file", "w/w": "not a directory",
 		"file:///etc/passwd": "no such file", "%2e%2e/secret": "no such file", "．．/secret": "no such file", "sub/w ": "no such file",
-		"/proc/self/mem": "is absolute",
+		"/proc/self/mem":          "is absolute",
 		strings.Repeat("x", 5000): "name too long",
 	}
 	if links {
