@@ -154,3 +154,12 @@ func (n *Node) Next() *Node { return n.next }
 
 // Prev is the node before n in its graph's order; nil at the start.
 func (n *Node) Prev() *Node { return n.prev }
+
+// MoveOutput makes v the node's output i in the place of the value there, which is left without a producer for another node to give.
+func (n *Node) MoveOutput(i int, v *Value) {
+	if old := n.out[i]; old != nil {
+		old.producer = nil
+	}
+	n.out[i] = v
+	v.producer, v.index, v.graph = n, i, n.graph
+}

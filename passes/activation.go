@@ -81,6 +81,7 @@ type activated struct {
 	Act   block.Act
 	Pre   *graph.Value
 	Up    *graph.Value
+	Out   *graph.Value // act(Pre) where it is a value of its own
 	Nodes []*graph.Node
 }
 
@@ -106,6 +107,9 @@ func matchActivation(h *graph.Value) (activated, string) {
 				rest = without(rest, j)
 			}
 		}
+		if t.act == block.Relu && len(rest) == 1 && rest[0] == f {
+			t.act, rest = block.Relu2, nil
+		}
 		if len(rest) > 1 {
 			return activated{}, fmt.Sprintf("%q is a product of more than two values", h.Name)
 		}
@@ -115,6 +119,12 @@ func matchActivation(h *graph.Value) (activated, string) {
 		a := activated{Act: t.act, Pre: t.pre, Nodes: append(append([]*graph.Node(nil), p.nodes...), t.nodes...)}
 		if len(rest) == 1 {
 			a.Up = rest[0]
+			if n, _ := h.Producer(); n.Is("Mul") && (n.In(0) == a.Up || n.In(1) == a.Up) {
+				a.Out = n.In(0)
+				if a.Out == a.Up {
+					a.Out = n.In(1)
+				}
+			}
 		}
 		return a, ""
 	}
@@ -180,6 +190,12 @@ func termOf(v *graph.Value) (term, string) {
 	case n.Is("Tanh"):
 		t.act = block.Tanh
 		return t, ""
+	case n.Is("Pow"):
+		if e, ok := scalarOf(n.In(1)); ok && e == 2 {
+			if r, _ := n.In(0).Producer(); r != nil && r.Is("Relu") {
+				return term{act: block.Relu2, pre: r.In(0), scale: 1, nodes: []*graph.Node{n, r}}, ""
+			}
+		}
 	case n.Is("Add"):
 		return geluTerm(v, n)
 	}

@@ -17,10 +17,12 @@ type FFN struct {
 	Up      *Linear
 	Down    *Linear
 	X, H, Y *graph.Value // input, the hidden tensor that enters Down, output
-	In      int
-	Hidden  int
-	Out     int
-	Nodes   []*graph.Node // everything from the linears on X to the one that gives Y, in graph order
+	// Pre enters the activation; Activated is what leaves it in a gated block (nil when the exporter's order of products hides it).
+	Pre, Activated *graph.Value
+	In             int
+	Hidden         int
+	Out            int
+	Nodes          []*graph.Node // everything from the linears on X to the one that gives Y, in graph order
 	// Shapes are Shape nodes that read leading dims of values inside, and Lead is a value outside with the same leading dims.
 	Shapes []*graph.Node
 	Lead   *graph.Value
@@ -120,7 +122,7 @@ func ffnAt(n *graph.Node) (f FFN, candidate bool) {
 		f.Reason = fmt.Sprintf("activation not known: node %q is a %s", p.Label(), p.ID)
 		return f, true
 	}
-	f.Act, f.H = a.Act, n.In(0)
+	f.Act, f.H, f.Pre, f.Activated = a.Act, n.In(0), a.Pre, a.Out
 	f.Nodes = append(append(f.Nodes, inner...), a.Nodes...)
 	first, why := f.linear(a.Pre)
 	if first == nil {
