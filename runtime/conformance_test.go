@@ -1,0 +1,235 @@
+package runtime_test
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path"
+	"sort"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/onnx-rewrite/onnx-rewrite/graph"
+	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
+	"github.com/onnx-rewrite/onnx-rewrite/onnxio"
+	"github.com/onnx-rewrite/onnx-rewrite/runtime"
+	"github.com/onnx-rewrite/onnx-rewrite/runtime/op"
+	"github.com/onnx-rewrite/onnx-rewrite/testmodels"
+)
+
+var (
+	listSkipped = flag.Bool("skipped", false, "list the skipped conformance tests with their reasons")
+	onlyTests   = flag.String("only", "", "run the conformance tests whose name contains this")
+)
+
+// conformanceFloors are the numbers of tests of each archive that must pass. Raise them when more do.
+var conformanceFloors = []struct {
+	archive string
+	passed  int
+}{
+	{"node", 0}, {"node-late", 0}, {"node-older", 0}, {"simple", 0}, {"pytorch-operator", 0}, {"pytorch-converted", 0}, {"light", 0},
+}
+
+// knownWrong are tests whose recorded outputs contradict the operator's text, with the reason.
+var knownWrong = map[string]string{}
+
+// backendTest is one folder of an archive.
+type backendTest struct {
+	model []byte
+	files map[string][]byte // below the test's folder
+}
+
+func readArchive(t *testing.T, file string) map[string]*backendTest {
+	t.Helper()
+	f, err := os.Open(file)
+	require.NoError(t, err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	tests := map[string]*backendTest{}
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return tests
+		}
+		require.NoError(t, err)
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		parts := strings.SplitN(path.Clean(h.Name), "/", 3)
+		if len(parts) < 3 {
+			continue
+		}
+		data, err := io.ReadAll(r)
+		require.NoError(t, err)
+		b := tests[parts[1]]
+		if b == nil {
+			b = &backendTest{files: map[string][]byte{}}
+			tests[parts[1]] = b
+		}
+		if parts[2] == "model.onnx" {
+			b.model = data
+		} else {
+			b.files[parts[2]] = data
+		}
+	}
+}
+
+func TestConformance(t *testing.T) {
+	for _, floor := range conformanceFloors {
+		t.Run(floor.archive, func(t *testing.T) {
+			tests := readArchive(t, testmodels.Shared(t, "conformance", floor.archive+".tar.gz"))
+			names := make([]string, 0, len(tests))
+			for name := range tests {
+				if strings.Contains(name, *onlyTests) {
+					names = append(names, name)
+				}
+			}
+			sort.Strings(names)
+			passed, failed, skipped := 0, 0, 0
+			for _, name := range names {
+				err := runBackendTest(t, name, tests[name])
+				var skip *skippedError
+				switch {
+				case err == nil:
+					passed++
+				case errors.As(err, &skip):
+					skipped++
+					if *listSkipped {
+						t.Logf("skip %s: %v", name, err)
+					}
+				default:
+					failed++
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			t.Logf("%d passed, %d failed, %d skipped", passed, failed, skipped)
+			if *onlyTests == "" {
+				require.GreaterOrEqual(t, passed, floor.passed, "fewer tests pass than before")
+			}
+		})
+	}
+}
+
+// skippedError is why a test was not run.
+type skippedError struct{ err error }
+
+func (e *skippedError) Error() string { return e.err.Error() }
+
+func runBackendTest(t *testing.T, name string, b *backendTest) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	if why := knownWrong[name]; why != "" {
+		return &skippedError{errors.New(why)}
+	}
+	m, err := onnxio.Decode(b.model, onnxio.LoadOptions{})
+	if err != nil {
+		return err
+	}
+	for _, v := range append(append([]*graph.Value{}, m.Graph.Inputs...), m.Graph.Outputs...) {
+		switch v.Type.Kind {
+		case graph.KindSequence, graph.KindOptional, graph.KindMap, graph.KindSparseTensor:
+			return &skippedError{fmt.Errorf("%s is a %s", v.Name, v.Type)}
+		}
+	}
+	s, err := runtime.Compile(m, runtime.Options{Threads: 1})
+	var u *runtime.UnsupportedError
+	if errors.As(err, &u) {
+		return &skippedError{err}
+	}
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	for set := 0; ; set++ {
+		dir := "test_data_set_" + strconv.Itoa(set) + "/"
+		if b.files[dir+"output_0.pb"] == nil {
+			if set == 0 {
+				return &skippedError{errors.New("no data")}
+			}
+			return nil
+		}
+		feeds := runtime.Feeds{}
+		k := 0
+		for _, v := range m.Graph.Inputs {
+			if v.Const != nil {
+				continue
+			}
+			if data := b.files[dir+"input_"+strconv.Itoa(k)+".pb"]; data != nil {
+				feeds[v.Name] = readTensor(t, data)
+			}
+			k++
+		}
+		got, err := s.Run(context.Background(), feeds)
+		if errors.Is(err, op.ErrUnsupported) {
+			return &skippedError{err}
+		}
+		if err != nil {
+			return err
+		}
+		for i, v := range m.Graph.Outputs {
+			want := b.files[dir+"output_"+strconv.Itoa(i)+".pb"]
+			if want == nil {
+				return fmt.Errorf("no recorded output %d", i)
+			}
+			if err := allClose(got[v.Name], readTensor(t, want), strings.HasPrefix(name, "test_bernoulli")); err != nil {
+				return fmt.Errorf("data set %d, output %q: %w", set, v.Name, err)
+			}
+		}
+	}
+}
+
+// allClose is the suite's own rule: equal types, shapes and strings, numbers within 1e-3 relative and 1e-7 absolute.
+func allClose(got, want *tensor.Tensor, shapeOnly bool) error {
+	if got == nil {
+		return errors.New("missing")
+	}
+	if got.Elem != want.Elem || fmt.Sprint(got.Shape) != fmt.Sprint(want.Shape) && len(got.Shape)+len(want.Shape) > 0 {
+		return fmt.Errorf("got %s%v, want %s%v", got.Elem, got.Shape, want.Elem, want.Shape)
+	}
+	if shapeOnly {
+		return nil
+	}
+	switch want.Elem {
+	case tensor.String:
+		for i, s := range want.Strs {
+			if string(s) != string(got.Strs[i]) {
+				return fmt.Errorf("element %d: got %q, want %q", i, got.Strs[i], s)
+			}
+		}
+		return nil
+	case tensor.Complex64, tensor.Complex128:
+		if string(got.Bytes()) != string(want.Bytes()) {
+			return errors.New("complex values differ")
+		}
+		return nil
+	}
+	a, err := got.Float64s()
+	if err != nil {
+		return err
+	}
+	b, err := want.Float64s()
+	if err != nil {
+		return err
+	}
+	for i := range b {
+		switch {
+		case a[i] == b[i], math.IsNaN(a[i]) && math.IsNaN(b[i]):
+		case !(math.Abs(a[i]-b[i]) <= 1e-7+1e-3*math.Abs(b[i])):
+			return fmt.Errorf("element %d of %s%v: got %v, want %v", i, want.Elem, want.Shape, a[i], b[i])
+		}
+	}
+	return nil
+}
