@@ -301,10 +301,119 @@ TEXT ·geluAVX2(SB), NOSPLIT, $0-32
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	MOVQ p+24(FP), BX
-	CMPQ DX, $0x00000008
+	CMPQ DX, $0x00000010
 	JLT  end3
 
 loop2:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y3
+	VANDPS       lanes_7fffffff<>+0(SB), Y0, Y1
+	VANDPS       lanes_7fffffff<>+0(SB), Y3, Y4
+	VMOVUPS      lanes_33045280<>+0(SB), Y2
+	VMOVUPS      lanes_33045280<>+0(SB), Y5
+	VFMADD213PS  lanes_b55b4fd5<>+0(SB), Y1, Y2
+	VFMADD213PS  lanes_b55b4fd5<>+0(SB), Y4, Y5
+	VFMADD213PS  lanes_371ea80f<>+0(SB), Y1, Y2
+	VFMADD213PS  lanes_371ea80f<>+0(SB), Y4, Y5
+	VFMADD213PS  lanes_b8804915<>+0(SB), Y1, Y2
+	VFMADD213PS  lanes_b8804915<>+0(SB), Y4, Y5
+	VFMADD213PS  lanes_3960b1c8<>+0(SB), Y1, Y2
+	VFMADD213PS  lanes_3960b1c8<>+0(SB), Y4, Y5
+	VFMADD213PS  lanes_b7f3c347<>+0(SB), Y1, Y2
+	VFMADD213PS  lanes_b7f3c347<>+0(SB), Y4, Y5
+	VFMADD213PS  lanes_bb9d0dc7<>+0(SB), Y1, Y2
+	VFMADD213PS  lanes_bb9d0dc7<>+0(SB), Y4, Y5
+	VFMADD213PS  lanes_3d14dac0<>+0(SB), Y1, Y2
+	VFMADD213PS  lanes_3d14dac0<>+0(SB), Y4, Y5
+	VFMADD213PS  lanes_3ea2f957<>+0(SB), Y1, Y2
+	VFMADD213PS  lanes_3ea2f957<>+0(SB), Y4, Y5
+	VFMADD213PS  lanes_3f4c422b<>+0(SB), Y1, Y2
+	VFMADD213PS  lanes_3f4c422b<>+0(SB), Y4, Y5
+	VFMADD213PS  lanes_3f317218<>+0(SB), Y1, Y2
+	VFMADD213PS  lanes_3f317218<>+0(SB), Y4, Y5
+	VXORPS       lanes_80000000<>+0(SB), Y2, Y1
+	VXORPS       lanes_80000000<>+0(SB), Y5, Y4
+	VMOVUPS      lanes_42b20000<>+0(SB), Y2
+	VMOVUPS      lanes_42b20000<>+0(SB), Y5
+	VMINPS       Y1, Y2, Y1
+	VMINPS       Y4, Y5, Y4
+	VMOVUPS      lanes_c2d00000<>+0(SB), Y2
+	VMOVUPS      lanes_c2d00000<>+0(SB), Y5
+	VMAXPS       Y1, Y2, Y1
+	VMAXPS       Y4, Y5, Y5
+	VMOVUPS      Y1, Y2
+	VMOVUPS      Y5, Y6
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Y4
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Y7
+	VFMADD213PS  lanes_4b400000<>+0(SB), Y4, Y2
+	VFMADD213PS  lanes_4b400000<>+0(SB), Y7, Y6
+	VSUBPS       lanes_4b400000<>+0(SB), Y2, Y4
+	VSUBPS       lanes_4b400000<>+0(SB), Y6, Y9
+	VMOVUPS      Y4, Y7
+	VMOVUPS      Y9, Y10
+	VMOVUPS      lanes_3f317200<>+0(SB), Y8
+	VMOVUPS      lanes_3f317200<>+0(SB), Y11
+	VFNMADD213PS Y1, Y8, Y7
+	VFNMADD213PS Y5, Y11, Y10
+	VMOVUPS      Y4, Y1
+	VMOVUPS      Y9, Y5
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Y4
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Y8
+	VFNMADD213PS Y7, Y4, Y1
+	VFNMADD213PS Y10, Y8, Y5
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Y4
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Y7
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3f000000<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3f000000<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y5, Y7
+	VPSRAD       $0x01, Y2, Y1
+	VPSRAD       $0x01, Y6, Y5
+	VPSUBD       Y1, Y2, Y2
+	VPSUBD       Y5, Y6, Y6
+	VPSLLD       $0x17, Y1, Y1
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       lanes_3f800000<>+0(SB), Y1, Y1
+	VPADDD       lanes_3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y1, Y4, Y1
+	VMULPS       Y5, Y7, Y4
+	VPSLLD       $0x17, Y2, Y2
+	VPSLLD       $0x17, Y6, Y5
+	VPADDD       lanes_3f800000<>+0(SB), Y2, Y2
+	VPADDD       lanes_3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y1, Y1
+	VMULPS       Y5, Y4, Y5
+	VMOVUPS      lanes_3f800000<>+0(SB), Y2
+	VMOVUPS      lanes_3f800000<>+0(SB), Y4
+	VSUBPS       Y1, Y2, Y2
+	VSUBPS       Y5, Y4, Y6
+	VCMPPS       $0x0d, lanes_00000000<>+0(SB), Y0, Y4
+	VCMPPS       $0x0d, lanes_00000000<>+0(SB), Y3, Y7
+	VBLENDVPS    Y4, Y2, Y1, Y1
+	VBLENDVPS    Y7, Y6, Y5, Y2
+	VMULPS       Y1, Y0, Y0
+	VMULPS       Y2, Y3, Y1
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JGE          loop2
+
+end3:
+	CMPQ DX, $0x00000008
+	JLT  end5
+
+loop4:
 	VMOVUPS      (CX), Y0
 	VANDPS       lanes_7fffffff<>+0(SB), Y0, Y1
 	VMOVUPS      lanes_33045280<>+0(SB), Y2
@@ -358,9 +467,9 @@ loop2:
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000008, DX
 	CMPQ         DX, $0x00000008
-	JGE          loop2
+	JGE          loop4
 
-end3:
+end5:
 	TESTQ        DX, DX
 	JZ           done1
 	LEAQ         lanes_tail<>+32(SB), BX
@@ -891,65 +1000,158 @@ TEXT ·geluAVX512(SB), NOSPLIT, $0-32
 	VMOVUPS lanes_3f317218<>+0(SB), Z11
 	VMOVUPS lanes_80000000<>+0(SB), Z12
 	VMOVUPS lanes_c2d00000<>+0(SB), Z13
-	VMOVUPS lanes_42b20000<>+0(SB), Z14
-	VMOVUPS lanes_3fb8aa3b<>+0(SB), Z15
-	CMPQ    DX, $0x00000010
+	CMPQ    DX, $0x00000020
 	JLT     end3
 
 loop2:
-	VMOVUPS      (CX), Z16
-	VANDPS       Z0, Z16, Z17
-	VMOVUPS      Z1, Z18
-	VFMADD213PS  Z2, Z17, Z18
-	VFMADD213PS  Z3, Z17, Z18
-	VFMADD213PS  Z4, Z17, Z18
-	VFMADD213PS  Z5, Z17, Z18
-	VFMADD213PS  Z6, Z17, Z18
-	VFMADD213PS  Z7, Z17, Z18
-	VFMADD213PS  Z8, Z17, Z18
-	VFMADD213PS  Z9, Z17, Z18
-	VFMADD213PS  Z10, Z17, Z18
-	VFMADD213PS  Z11, Z17, Z18
-	VXORPS       Z12, Z18, Z17
-	VMINPS       Z17, Z14, Z17
-	VMAXPS       Z17, Z13, Z17
-	VMOVUPS      Z17, Z18
-	VFMADD213PS  lanes_4b400000<>+0(SB), Z15, Z18
-	VSUBPS       lanes_4b400000<>+0(SB), Z18, Z18
-	VMOVUPS      Z18, Z21
-	VMOVUPS      lanes_3f317200<>+0(SB), Z22
-	VFNMADD213PS Z17, Z22, Z21
-	VMOVUPS      Z18, Z17
-	VMOVUPS      lanes_35bfbe8e<>+0(SB), Z22
-	VFNMADD213PS Z21, Z22, Z17
-	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Z21
-	VFMADD213PS  lanes_3c091cc7<>+0(SB), Z17, Z21
-	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Z17, Z21
-	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Z17, Z21
-	VFMADD213PS  lanes_3f000000<>+0(SB), Z17, Z21
-	VFMADD213PS  lanes_3f800000<>+0(SB), Z17, Z21
-	VFMADD213PS  lanes_3f800000<>+0(SB), Z17, Z21
-	VSCALEFPS    Z18, Z21, Z17
-	VMOVUPS      lanes_3f800000<>+0(SB), Z18
-	VSUBPS       Z17, Z18, Z18
-	VCMPPS       $0x0d, lanes_00000000<>+0(SB), Z16, K1
-	VBLENDMPS    Z18, Z17, K1, Z19
-	VMULPS       Z19, Z16, Z16
-	VMOVUPS      Z16, (AX)
+	VMOVUPS      (CX), Z14
+	VMOVUPS      64(CX), Z18
+	VANDPS       Z0, Z14, Z15
+	VANDPS       Z0, Z18, Z19
+	VMOVUPS      Z1, Z16
+	VMOVUPS      Z1, Z20
+	VFMADD213PS  Z2, Z15, Z16
+	VFMADD213PS  Z2, Z19, Z20
+	VFMADD213PS  Z3, Z15, Z16
+	VFMADD213PS  Z3, Z19, Z20
+	VFMADD213PS  Z4, Z15, Z16
+	VFMADD213PS  Z4, Z19, Z20
+	VFMADD213PS  Z5, Z15, Z16
+	VFMADD213PS  Z5, Z19, Z20
+	VFMADD213PS  Z6, Z15, Z16
+	VFMADD213PS  Z6, Z19, Z20
+	VFMADD213PS  Z7, Z15, Z16
+	VFMADD213PS  Z7, Z19, Z20
+	VFMADD213PS  Z8, Z15, Z16
+	VFMADD213PS  Z8, Z19, Z20
+	VFMADD213PS  Z9, Z15, Z16
+	VFMADD213PS  Z9, Z19, Z20
+	VFMADD213PS  Z10, Z15, Z16
+	VFMADD213PS  Z10, Z19, Z20
+	VFMADD213PS  Z11, Z15, Z16
+	VFMADD213PS  Z11, Z19, Z20
+	VXORPS       Z12, Z16, Z15
+	VXORPS       Z12, Z20, Z19
+	VMOVUPS      lanes_42b20000<>+0(SB), Z16
+	VMOVUPS      lanes_42b20000<>+0(SB), Z20
+	VMINPS       Z15, Z16, Z15
+	VMINPS       Z19, Z20, Z16
+	VMAXPS       Z15, Z13, Z15
+	VMAXPS       Z16, Z13, Z20
+	VMOVUPS      Z15, Z16
+	VMOVUPS      Z20, Z24
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Z19
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Z25
+	VFMADD213PS  lanes_4b400000<>+0(SB), Z19, Z16
+	VFMADD213PS  lanes_4b400000<>+0(SB), Z25, Z24
+	VSUBPS       lanes_4b400000<>+0(SB), Z16, Z16
+	VSUBPS       lanes_4b400000<>+0(SB), Z24, Z25
+	VMOVUPS      Z16, Z19
+	VMOVUPS      Z25, Z26
+	VMOVUPS      lanes_3f317200<>+0(SB), Z24
+	VMOVUPS      lanes_3f317200<>+0(SB), Z27
+	VFNMADD213PS Z15, Z24, Z19
+	VFNMADD213PS Z20, Z27, Z26
+	VMOVUPS      Z16, Z15
+	VMOVUPS      Z25, Z24
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Z20
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Z27
+	VFNMADD213PS Z19, Z20, Z15
+	VFNMADD213PS Z26, Z27, Z24
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Z19
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Z20
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Z15, Z19
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Z24, Z20
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Z15, Z19
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Z24, Z20
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Z15, Z19
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Z24, Z20
+	VFMADD213PS  lanes_3f000000<>+0(SB), Z15, Z19
+	VFMADD213PS  lanes_3f000000<>+0(SB), Z24, Z20
+	VFMADD213PS  lanes_3f800000<>+0(SB), Z15, Z19
+	VFMADD213PS  lanes_3f800000<>+0(SB), Z24, Z20
+	VFMADD213PS  lanes_3f800000<>+0(SB), Z15, Z19
+	VFMADD213PS  lanes_3f800000<>+0(SB), Z24, Z20
+	VSCALEFPS    Z16, Z19, Z15
+	VSCALEFPS    Z25, Z20, Z19
+	VMOVUPS      lanes_3f800000<>+0(SB), Z16
+	VMOVUPS      lanes_3f800000<>+0(SB), Z20
+	VSUBPS       Z15, Z16, Z16
+	VSUBPS       Z19, Z20, Z20
+	VCMPPS       $0x0d, lanes_00000000<>+0(SB), Z14, K1
+	VCMPPS       $0x0d, lanes_00000000<>+0(SB), Z18, K2
+	VBLENDMPS    Z16, Z15, K1, Z17
+	VBLENDMPS    Z20, Z19, K2, Z21
+	VMULPS       Z17, Z14, Z14
+	VMULPS       Z21, Z18, Z15
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z15, 64(AX)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, CX
+	SUBQ         $0x00000020, DX
+	CMPQ         DX, $0x00000020
+	JGE          loop2
+
+end3:
+	CMPQ DX, $0x00000010
+	JLT  end5
+
+loop4:
+	VMOVUPS      (CX), Z14
+	VANDPS       Z0, Z14, Z15
+	VMOVUPS      Z1, Z16
+	VFMADD213PS  Z2, Z15, Z16
+	VFMADD213PS  Z3, Z15, Z16
+	VFMADD213PS  Z4, Z15, Z16
+	VFMADD213PS  Z5, Z15, Z16
+	VFMADD213PS  Z6, Z15, Z16
+	VFMADD213PS  Z7, Z15, Z16
+	VFMADD213PS  Z8, Z15, Z16
+	VFMADD213PS  Z9, Z15, Z16
+	VFMADD213PS  Z10, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VXORPS       Z12, Z16, Z15
+	VMOVUPS      lanes_42b20000<>+0(SB), Z16
+	VMINPS       Z15, Z16, Z15
+	VMAXPS       Z15, Z13, Z15
+	VMOVUPS      Z15, Z16
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Z17
+	VFMADD213PS  lanes_4b400000<>+0(SB), Z17, Z16
+	VSUBPS       lanes_4b400000<>+0(SB), Z16, Z16
+	VMOVUPS      Z16, Z17
+	VMOVUPS      lanes_3f317200<>+0(SB), Z18
+	VFNMADD213PS Z15, Z18, Z17
+	VMOVUPS      Z16, Z15
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Z18
+	VFNMADD213PS Z17, Z18, Z15
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Z17
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Z15, Z17
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Z15, Z17
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Z15, Z17
+	VFMADD213PS  lanes_3f000000<>+0(SB), Z15, Z17
+	VFMADD213PS  lanes_3f800000<>+0(SB), Z15, Z17
+	VFMADD213PS  lanes_3f800000<>+0(SB), Z15, Z17
+	VSCALEFPS    Z16, Z17, Z15
+	VMOVUPS      lanes_3f800000<>+0(SB), Z16
+	VSUBPS       Z15, Z16, Z16
+	VCMPPS       $0x0d, lanes_00000000<>+0(SB), Z14, K1
+	VBLENDMPS    Z16, Z15, K1, Z22
+	VMULPS       Z22, Z14, Z14
+	VMOVUPS      Z14, (AX)
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000040, CX
 	SUBQ         $0x00000010, DX
 	CMPQ         DX, $0x00000010
-	JGE          loop2
+	JGE          loop4
 
-end3:
+end5:
 	TESTQ        DX, DX
 	JZ           done1
 	MOVL         $0xffffffff, BX
 	BZHIL        DX, BX, BX
 	KMOVW        BX, K1
-	VMOVUPS.Z    (CX), K1, Z16
-	VANDPS       Z0, Z16, Z0
+	VMOVUPS.Z    (CX), K1, Z14
+	VANDPS       Z0, Z14, Z0
 	VMOVUPS      Z1, Z1
 	VFMADD213PS  Z2, Z0, Z1
 	VFMADD213PS  Z3, Z0, Z1
@@ -962,10 +1164,12 @@ end3:
 	VFMADD213PS  Z10, Z0, Z1
 	VFMADD213PS  Z11, Z0, Z1
 	VXORPS       Z12, Z1, Z0
-	VMINPS       Z0, Z14, Z0
+	VMOVUPS      lanes_42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
 	VMAXPS       Z0, Z13, Z0
 	VMOVUPS      Z0, Z1
-	VFMADD213PS  lanes_4b400000<>+0(SB), Z15, Z1
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Z2
+	VFMADD213PS  lanes_4b400000<>+0(SB), Z2, Z1
 	VSUBPS       lanes_4b400000<>+0(SB), Z1, Z1
 	VMOVUPS      Z1, Z2
 	VMOVUPS      lanes_3f317200<>+0(SB), Z3
@@ -983,9 +1187,9 @@ end3:
 	VSCALEFPS    Z1, Z2, Z0
 	VMOVUPS      lanes_3f800000<>+0(SB), Z1
 	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x0d, lanes_00000000<>+0(SB), Z16, K2
-	VBLENDMPS    Z1, Z0, K2, Z20
-	VMULPS       Z20, Z16, Z0
+	VCMPPS       $0x0d, lanes_00000000<>+0(SB), Z14, K2
+	VBLENDMPS    Z1, Z0, K2, Z23
+	VMULPS       Z23, Z14, Z0
 	VMOVUPS      Z0, K1, (AX)
 
 done1:
@@ -999,10 +1203,97 @@ TEXT ·geluTanhAVX2(SB), NOSPLIT, $0-32
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	MOVQ p+24(FP), BX
-	CMPQ DX, $0x00000008
+	CMPQ DX, $0x00000010
 	JLT  end3
 
 loop2:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y2
+	VMULPS       Y0, Y0, Y1
+	VMULPS       Y2, Y2, Y3
+	VMOVUPS      Y1, Y1
+	VMOVUPS      Y3, Y4
+	VMOVUPS      lanes_bd922279<>+0(SB), Y3
+	VMOVUPS      lanes_bd922279<>+0(SB), Y5
+	VFMADD213PS  lanes_bfcc422a<>+0(SB), Y3, Y1
+	VFMADD213PS  lanes_bfcc422a<>+0(SB), Y5, Y4
+	VMULPS       Y0, Y1, Y1
+	VMULPS       Y2, Y4, Y4
+	VMOVUPS      lanes_42b20000<>+0(SB), Y3
+	VMOVUPS      lanes_42b20000<>+0(SB), Y5
+	VMINPS       Y1, Y3, Y1
+	VMINPS       Y4, Y5, Y4
+	VMOVUPS      lanes_c2d00000<>+0(SB), Y3
+	VMOVUPS      lanes_c2d00000<>+0(SB), Y5
+	VMAXPS       Y1, Y3, Y1
+	VMAXPS       Y4, Y5, Y5
+	VMOVUPS      Y1, Y3
+	VMOVUPS      Y5, Y6
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Y4
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Y7
+	VFMADD213PS  lanes_4b400000<>+0(SB), Y4, Y3
+	VFMADD213PS  lanes_4b400000<>+0(SB), Y7, Y6
+	VSUBPS       lanes_4b400000<>+0(SB), Y3, Y4
+	VSUBPS       lanes_4b400000<>+0(SB), Y6, Y9
+	VMOVUPS      Y4, Y7
+	VMOVUPS      Y9, Y10
+	VMOVUPS      lanes_3f317200<>+0(SB), Y8
+	VMOVUPS      lanes_3f317200<>+0(SB), Y11
+	VFNMADD213PS Y1, Y8, Y7
+	VFNMADD213PS Y5, Y11, Y10
+	VMOVUPS      Y4, Y1
+	VMOVUPS      Y9, Y5
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Y4
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Y8
+	VFNMADD213PS Y7, Y4, Y1
+	VFNMADD213PS Y10, Y8, Y5
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Y4
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Y7
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3f000000<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3f000000<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y5, Y7
+	VPSRAD       $0x01, Y3, Y1
+	VPSRAD       $0x01, Y6, Y5
+	VPSUBD       Y1, Y3, Y3
+	VPSUBD       Y5, Y6, Y6
+	VPSLLD       $0x17, Y1, Y1
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       lanes_3f800000<>+0(SB), Y1, Y1
+	VPADDD       lanes_3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y1, Y4, Y1
+	VMULPS       Y5, Y7, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPSLLD       $0x17, Y6, Y5
+	VPADDD       lanes_3f800000<>+0(SB), Y3, Y3
+	VPADDD       lanes_3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y3, Y1, Y1
+	VMULPS       Y5, Y4, Y3
+	VADDPS       lanes_3f800000<>+0(SB), Y1, Y1
+	VADDPS       lanes_3f800000<>+0(SB), Y3, Y3
+	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y3, Y2, Y1
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JGE          loop2
+
+end3:
+	CMPQ DX, $0x00000008
+	JLT  end5
+
+loop4:
 	VMOVUPS      (CX), Y0
 	VMULPS       Y0, Y0, Y1
 	VMOVUPS      Y1, Y1
@@ -1045,9 +1336,9 @@ loop2:
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000008, DX
 	CMPQ         DX, $0x00000008
-	JGE          loop2
+	JGE          loop4
 
-end3:
+end5:
 	TESTQ        DX, DX
 	JZ           done1
 	LEAQ         lanes_tail<>+32(SB), BX
@@ -1153,10 +1444,71 @@ TEXT ·geluTanhAVX512(SB), NOSPLIT, $0-32
 	VMOVUPS lanes_3e2aaa49<>+0(SB), Z11
 	VMOVUPS lanes_3f000000<>+0(SB), Z12
 	VMOVUPS lanes_3f800000<>+0(SB), Z13
-	CMPQ    DX, $0x00000010
+	CMPQ    DX, $0x00000020
 	JLT     end3
 
 loop2:
+	VMOVUPS      (CX), Z14
+	VMOVUPS      64(CX), Z16
+	VMULPS       Z14, Z14, Z15
+	VMULPS       Z16, Z16, Z17
+	VMOVUPS      Z15, Z15
+	VMOVUPS      Z17, Z17
+	VFMADD213PS  Z1, Z0, Z15
+	VFMADD213PS  Z1, Z0, Z17
+	VMULPS       Z14, Z15, Z15
+	VMULPS       Z16, Z17, Z17
+	VMINPS       Z15, Z3, Z15
+	VMINPS       Z17, Z3, Z17
+	VMAXPS       Z15, Z2, Z15
+	VMAXPS       Z17, Z2, Z18
+	VMOVUPS      Z15, Z17
+	VMOVUPS      Z18, Z19
+	VFMADD213PS  Z5, Z4, Z17
+	VFMADD213PS  Z5, Z4, Z19
+	VSUBPS       Z5, Z17, Z17
+	VSUBPS       Z5, Z19, Z20
+	VMOVUPS      Z17, Z19
+	VMOVUPS      Z20, Z21
+	VFNMADD213PS Z15, Z6, Z19
+	VFNMADD213PS Z18, Z6, Z21
+	VMOVUPS      Z17, Z15
+	VMOVUPS      Z20, Z18
+	VFNMADD213PS Z19, Z7, Z15
+	VFNMADD213PS Z21, Z7, Z18
+	VMOVUPS      Z8, Z19
+	VMOVUPS      Z8, Z21
+	VFMADD213PS  Z9, Z15, Z19
+	VFMADD213PS  Z9, Z18, Z21
+	VFMADD213PS  Z10, Z15, Z19
+	VFMADD213PS  Z10, Z18, Z21
+	VFMADD213PS  Z11, Z15, Z19
+	VFMADD213PS  Z11, Z18, Z21
+	VFMADD213PS  Z12, Z15, Z19
+	VFMADD213PS  Z12, Z18, Z21
+	VFMADD213PS  Z13, Z15, Z19
+	VFMADD213PS  Z13, Z18, Z21
+	VFMADD213PS  Z13, Z15, Z19
+	VFMADD213PS  Z13, Z18, Z21
+	VSCALEFPS    Z17, Z19, Z15
+	VSCALEFPS    Z20, Z21, Z17
+	VADDPS       Z13, Z15, Z15
+	VADDPS       Z13, Z17, Z17
+	VDIVPS       Z15, Z14, Z14
+	VDIVPS       Z17, Z16, Z15
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z15, 64(AX)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, CX
+	SUBQ         $0x00000020, DX
+	CMPQ         DX, $0x00000020
+	JGE          loop2
+
+end3:
+	CMPQ DX, $0x00000010
+	JLT  end5
+
+loop4:
 	VMOVUPS      (CX), Z14
 	VMULPS       Z14, Z14, Z15
 	VMOVUPS      Z15, Z15
@@ -1186,9 +1538,9 @@ loop2:
 	ADDQ         $0x00000040, CX
 	SUBQ         $0x00000010, DX
 	CMPQ         DX, $0x00000010
-	JGE          loop2
+	JGE          loop4
 
-end3:
+end5:
 	TESTQ        DX, DX
 	JZ           done1
 	MOVL         $0xffffffff, BX
@@ -1232,10 +1584,91 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+16(FP), DX
 	MOVQ         p+24(FP), BX
 	VBROADCASTSS (BX), Y0
-	CMPQ         DX, $0x00000008
+	CMPQ         DX, $0x00000010
 	JLT          end3
 
 loop2:
+	VMOVUPS      (CX), Y1
+	VMOVUPS      32(CX), Y3
+	VMULPS       Y0, Y1, Y2
+	VMULPS       Y0, Y3, Y4
+	VXORPS       lanes_80000000<>+0(SB), Y2, Y2
+	VXORPS       lanes_80000000<>+0(SB), Y4, Y5
+	VMOVUPS      lanes_42b20000<>+0(SB), Y4
+	VMOVUPS      lanes_42b20000<>+0(SB), Y6
+	VMINPS       Y2, Y4, Y2
+	VMINPS       Y5, Y6, Y5
+	VMOVUPS      lanes_c2d00000<>+0(SB), Y4
+	VMOVUPS      lanes_c2d00000<>+0(SB), Y6
+	VMAXPS       Y2, Y4, Y2
+	VMAXPS       Y5, Y6, Y6
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y6, Y7
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Y5
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Y8
+	VFMADD213PS  lanes_4b400000<>+0(SB), Y5, Y4
+	VFMADD213PS  lanes_4b400000<>+0(SB), Y8, Y7
+	VSUBPS       lanes_4b400000<>+0(SB), Y4, Y5
+	VSUBPS       lanes_4b400000<>+0(SB), Y7, Y10
+	VMOVUPS      Y5, Y8
+	VMOVUPS      Y10, Y11
+	VMOVUPS      lanes_3f317200<>+0(SB), Y9
+	VMOVUPS      lanes_3f317200<>+0(SB), Y12
+	VFNMADD213PS Y2, Y9, Y8
+	VFNMADD213PS Y6, Y12, Y11
+	VMOVUPS      Y5, Y2
+	VMOVUPS      Y10, Y6
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Y5
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Y9
+	VFNMADD213PS Y8, Y5, Y2
+	VFNMADD213PS Y11, Y9, Y6
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Y5
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Y8
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Y2, Y5
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Y6, Y8
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Y2, Y5
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Y6, Y8
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Y2, Y5
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Y6, Y8
+	VFMADD213PS  lanes_3f000000<>+0(SB), Y2, Y5
+	VFMADD213PS  lanes_3f000000<>+0(SB), Y6, Y8
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y2, Y5
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y6, Y8
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y2, Y5
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y6, Y8
+	VPSRAD       $0x01, Y4, Y2
+	VPSRAD       $0x01, Y7, Y6
+	VPSUBD       Y2, Y4, Y4
+	VPSUBD       Y6, Y7, Y7
+	VPSLLD       $0x17, Y2, Y2
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       lanes_3f800000<>+0(SB), Y2, Y2
+	VPADDD       lanes_3f800000<>+0(SB), Y6, Y6
+	VMULPS       Y2, Y5, Y2
+	VMULPS       Y6, Y8, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VPSLLD       $0x17, Y7, Y6
+	VPADDD       lanes_3f800000<>+0(SB), Y4, Y4
+	VPADDD       lanes_3f800000<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y2, Y2
+	VMULPS       Y6, Y5, Y4
+	VADDPS       lanes_3f800000<>+0(SB), Y2, Y2
+	VADDPS       lanes_3f800000<>+0(SB), Y4, Y4
+	VDIVPS       Y2, Y1, Y1
+	VDIVPS       Y4, Y3, Y2
+	VMOVUPS      Y1, (AX)
+	VMOVUPS      Y2, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JGE          loop2
+
+end3:
+	CMPQ DX, $0x00000008
+	JLT  end5
+
+loop4:
 	VMOVUPS      (CX), Y1
 	VMULPS       Y0, Y1, Y2
 	VXORPS       lanes_80000000<>+0(SB), Y2, Y2
@@ -1275,9 +1708,9 @@ loop2:
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000008, DX
 	CMPQ         DX, $0x00000008
-	JGE          loop2
+	JGE          loop4
 
-end3:
+end5:
 	TESTQ        DX, DX
 	JZ           done1
 	LEAQ         lanes_tail<>+32(SB), BX
@@ -1344,10 +1777,67 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-32
 	VMOVUPS      lanes_3e2aaa49<>+0(SB), Z11
 	VMOVUPS      lanes_3f000000<>+0(SB), Z12
 	VMOVUPS      lanes_3f800000<>+0(SB), Z13
-	CMPQ         DX, $0x00000010
+	CMPQ         DX, $0x00000020
 	JLT          end3
 
 loop2:
+	VMOVUPS      (CX), Z14
+	VMOVUPS      64(CX), Z16
+	VMULPS       Z0, Z14, Z15
+	VMULPS       Z0, Z16, Z17
+	VXORPS       Z1, Z15, Z15
+	VXORPS       Z1, Z17, Z17
+	VMINPS       Z15, Z3, Z15
+	VMINPS       Z17, Z3, Z17
+	VMAXPS       Z15, Z2, Z15
+	VMAXPS       Z17, Z2, Z18
+	VMOVUPS      Z15, Z17
+	VMOVUPS      Z18, Z19
+	VFMADD213PS  Z5, Z4, Z17
+	VFMADD213PS  Z5, Z4, Z19
+	VSUBPS       Z5, Z17, Z17
+	VSUBPS       Z5, Z19, Z20
+	VMOVUPS      Z17, Z19
+	VMOVUPS      Z20, Z21
+	VFNMADD213PS Z15, Z6, Z19
+	VFNMADD213PS Z18, Z6, Z21
+	VMOVUPS      Z17, Z15
+	VMOVUPS      Z20, Z18
+	VFNMADD213PS Z19, Z7, Z15
+	VFNMADD213PS Z21, Z7, Z18
+	VMOVUPS      Z8, Z19
+	VMOVUPS      Z8, Z21
+	VFMADD213PS  Z9, Z15, Z19
+	VFMADD213PS  Z9, Z18, Z21
+	VFMADD213PS  Z10, Z15, Z19
+	VFMADD213PS  Z10, Z18, Z21
+	VFMADD213PS  Z11, Z15, Z19
+	VFMADD213PS  Z11, Z18, Z21
+	VFMADD213PS  Z12, Z15, Z19
+	VFMADD213PS  Z12, Z18, Z21
+	VFMADD213PS  Z13, Z15, Z19
+	VFMADD213PS  Z13, Z18, Z21
+	VFMADD213PS  Z13, Z15, Z19
+	VFMADD213PS  Z13, Z18, Z21
+	VSCALEFPS    Z17, Z19, Z15
+	VSCALEFPS    Z20, Z21, Z17
+	VADDPS       Z13, Z15, Z15
+	VADDPS       Z13, Z17, Z17
+	VDIVPS       Z15, Z14, Z14
+	VDIVPS       Z17, Z16, Z15
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z15, 64(AX)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, CX
+	SUBQ         $0x00000020, DX
+	CMPQ         DX, $0x00000020
+	JGE          loop2
+
+end3:
+	CMPQ DX, $0x00000010
+	JLT  end5
+
+loop4:
 	VMOVUPS      (CX), Z14
 	VMULPS       Z0, Z14, Z15
 	VXORPS       Z1, Z15, Z15
@@ -1375,9 +1865,9 @@ loop2:
 	ADDQ         $0x00000040, CX
 	SUBQ         $0x00000010, DX
 	CMPQ         DX, $0x00000010
-	JGE          loop2
+	JGE          loop4
 
-end3:
+end5:
 	TESTQ        DX, DX
 	JZ           done1
 	MOVL         $0xffffffff, BX
@@ -1932,10 +2422,87 @@ TEXT ·eluAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
 	VBROADCASTSS 8(BX), Y2
-	CMPQ         DX, $0x00000008
+	CMPQ         DX, $0x00000010
 	JLT          end3
 
 loop2:
+	VMOVUPS      (CX), Y3
+	VMOVUPS      32(CX), Y6
+	VMULPS       Y1, Y3, Y4
+	VMULPS       Y1, Y6, Y7
+	VMOVUPS      lanes_00000000<>+0(SB), Y5
+	VMOVUPS      lanes_00000000<>+0(SB), Y8
+	VMINPS       Y4, Y5, Y4
+	VMINPS       Y7, Y8, Y7
+	VMOVUPS      lanes_c1c80000<>+0(SB), Y5
+	VMOVUPS      lanes_c1c80000<>+0(SB), Y8
+	VMAXPS       Y4, Y5, Y4
+	VMAXPS       Y7, Y8, Y8
+	VMOVUPS      Y4, Y5
+	VMOVUPS      Y8, Y9
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Y7
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Y10
+	VFMADD213PS  lanes_4b400000<>+0(SB), Y7, Y5
+	VFMADD213PS  lanes_4b400000<>+0(SB), Y10, Y9
+	VSUBPS       lanes_4b400000<>+0(SB), Y5, Y7
+	VSUBPS       lanes_4b400000<>+0(SB), Y9, Y12
+	VMOVUPS      Y7, Y10
+	VMOVUPS      Y12, Y13
+	VMOVUPS      lanes_3f317200<>+0(SB), Y11
+	VMOVUPS      lanes_3f317200<>+0(SB), Y14
+	VFNMADD213PS Y4, Y11, Y10
+	VFNMADD213PS Y8, Y14, Y13
+	VMOVUPS      Y7, Y4
+	VMOVUPS      Y12, Y8
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Y7
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Y11
+	VFNMADD213PS Y10, Y7, Y4
+	VFNMADD213PS Y13, Y11, Y8
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Y7
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Y10
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Y4, Y7
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Y8, Y10
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Y4, Y7
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Y8, Y10
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Y4, Y7
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Y8, Y10
+	VFMADD213PS  lanes_3f000000<>+0(SB), Y4, Y7
+	VFMADD213PS  lanes_3f000000<>+0(SB), Y8, Y10
+	VMULPS       Y4, Y7, Y7
+	VMULPS       Y8, Y10, Y10
+	VFMADD213PS  Y4, Y4, Y7
+	VFMADD213PS  Y8, Y8, Y10
+	VPSLLD       $0x17, Y5, Y4
+	VPSLLD       $0x17, Y9, Y5
+	VPADDD       lanes_3f800000<>+0(SB), Y4, Y4
+	VPADDD       lanes_3f800000<>+0(SB), Y5, Y8
+	VSUBPS       lanes_3f800000<>+0(SB), Y4, Y5
+	VSUBPS       lanes_3f800000<>+0(SB), Y8, Y9
+	VMOVUPS      Y4, Y4
+	VMOVUPS      Y8, Y8
+	VFMADD213PS  Y5, Y7, Y4
+	VFMADD213PS  Y9, Y10, Y8
+	VMULPS       Y0, Y4, Y4
+	VMULPS       Y0, Y8, Y7
+	VMULPS       Y2, Y3, Y5
+	VMULPS       Y2, Y6, Y8
+	VCMPPS       $0x01, lanes_00000000<>+0(SB), Y3, Y3
+	VCMPPS       $0x01, lanes_00000000<>+0(SB), Y6, Y6
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VBLENDVPS    Y6, Y7, Y8, Y4
+	VMOVUPS      Y3, (AX)
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JGE          loop2
+
+end3:
+	CMPQ DX, $0x00000008
+	JLT  end5
+
+loop4:
 	VMOVUPS      (CX), Y3
 	VMULPS       Y1, Y3, Y4
 	VMOVUPS      lanes_00000000<>+0(SB), Y5
@@ -1973,9 +2540,9 @@ loop2:
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000008, DX
 	CMPQ         DX, $0x00000008
-	JGE          loop2
+	JGE          loop4
 
-end3:
+end5:
 	TESTQ        DX, DX
 	JZ           done1
 	LEAQ         lanes_tail<>+32(SB), BX
@@ -2059,45 +2626,112 @@ TEXT ·eluAVX512(SB), NOSPLIT, $0-32
 	VMOVUPS      lanes_3e2aaa49<>+0(SB), Z12
 	VMOVUPS      lanes_3f000000<>+0(SB), Z13
 	VMOVUPS      lanes_3f800000<>+0(SB), Z14
-	CMPQ         DX, $0x00000010
+	CMPQ         DX, $0x00000020
 	JLT          end3
 
 loop2:
 	VMOVUPS      (CX), Z15
+	VMOVUPS      64(CX), Z18
+	VMULPS       Z1, Z15, Z16
+	VMULPS       Z1, Z18, Z19
+	VMINPS       Z16, Z4, Z16
+	VMINPS       Z19, Z4, Z19
+	VMAXPS       Z16, Z3, Z16
+	VMAXPS       Z19, Z3, Z25
+	VMOVUPS      Z16, Z19
+	VMOVUPS      Z25, Z26
+	VFMADD213PS  Z6, Z5, Z19
+	VFMADD213PS  Z6, Z5, Z26
+	VSUBPS       Z6, Z19, Z23
+	VSUBPS       Z6, Z26, Z27
+	VMOVUPS      Z23, Z24
+	VMOVUPS      Z27, Z28
+	VFNMADD213PS Z16, Z7, Z24
+	VFNMADD213PS Z25, Z7, Z28
+	VMOVUPS      Z23, Z16
+	VMOVUPS      Z27, Z23
+	VFNMADD213PS Z24, Z8, Z16
+	VFNMADD213PS Z28, Z8, Z23
+	VMOVUPS      Z9, Z24
+	VMOVUPS      Z9, Z25
+	VFMADD213PS  Z10, Z16, Z24
+	VFMADD213PS  Z10, Z23, Z25
+	VFMADD213PS  Z11, Z16, Z24
+	VFMADD213PS  Z11, Z23, Z25
+	VFMADD213PS  Z12, Z16, Z24
+	VFMADD213PS  Z12, Z23, Z25
+	VFMADD213PS  Z13, Z16, Z24
+	VFMADD213PS  Z13, Z23, Z25
+	VMULPS       Z16, Z24, Z24
+	VMULPS       Z23, Z25, Z25
+	VFMADD213PS  Z16, Z16, Z24
+	VFMADD213PS  Z23, Z23, Z25
+	VPSLLD       $0x17, Z19, Z16
+	VPSLLD       $0x17, Z26, Z19
+	VPADDD       Z14, Z16, Z16
+	VPADDD       Z14, Z19, Z23
+	VSUBPS       Z14, Z16, Z19
+	VSUBPS       Z14, Z23, Z26
+	VMOVUPS      Z16, Z16
+	VMOVUPS      Z23, Z23
+	VFMADD213PS  Z19, Z24, Z16
+	VFMADD213PS  Z26, Z25, Z23
+	VMULPS       Z0, Z16, Z16
+	VMULPS       Z0, Z23, Z23
+	VMULPS       Z2, Z15, Z19
+	VMULPS       Z2, Z18, Z24
+	VCMPPS       $0x01, Z4, Z15, K1
+	VCMPPS       $0x01, Z4, Z18, K2
+	VBLENDMPS    Z16, Z19, K1, Z17
+	VBLENDMPS    Z23, Z24, K2, Z20
+	VMOVUPS      Z17, (AX)
+	VMOVUPS      Z20, 64(AX)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, CX
+	SUBQ         $0x00000020, DX
+	CMPQ         DX, $0x00000020
+	JGE          loop2
+
+end3:
+	CMPQ DX, $0x00000010
+	JLT  end5
+
+loop4:
+	VMOVUPS      (CX), Z15
 	VMULPS       Z1, Z15, Z16
 	VMINPS       Z16, Z4, Z16
 	VMAXPS       Z16, Z3, Z16
-	VMOVUPS      Z16, Z19
-	VFMADD213PS  Z6, Z5, Z19
-	VSUBPS       Z6, Z19, Z20
-	VMOVUPS      Z20, Z21
-	VFNMADD213PS Z16, Z7, Z21
-	VMOVUPS      Z20, Z16
-	VFNMADD213PS Z21, Z8, Z16
-	VMOVUPS      Z9, Z20
-	VFMADD213PS  Z10, Z16, Z20
-	VFMADD213PS  Z11, Z16, Z20
-	VFMADD213PS  Z12, Z16, Z20
-	VFMADD213PS  Z13, Z16, Z20
-	VMULPS       Z16, Z20, Z20
-	VFMADD213PS  Z16, Z16, Z20
-	VPSLLD       $0x17, Z19, Z16
+	VMOVUPS      Z16, Z17
+	VFMADD213PS  Z6, Z5, Z17
+	VSUBPS       Z6, Z17, Z18
+	VMOVUPS      Z18, Z19
+	VFNMADD213PS Z16, Z7, Z19
+	VMOVUPS      Z18, Z16
+	VFNMADD213PS Z19, Z8, Z16
+	VMOVUPS      Z9, Z18
+	VFMADD213PS  Z10, Z16, Z18
+	VFMADD213PS  Z11, Z16, Z18
+	VFMADD213PS  Z12, Z16, Z18
+	VFMADD213PS  Z13, Z16, Z18
+	VMULPS       Z16, Z18, Z18
+	VFMADD213PS  Z16, Z16, Z18
+	VPSLLD       $0x17, Z17, Z16
 	VPADDD       Z14, Z16, Z16
-	VSUBPS       Z14, Z16, Z19
+	VSUBPS       Z14, Z16, Z17
 	VMOVUPS      Z16, Z16
-	VFMADD213PS  Z19, Z20, Z16
+	VFMADD213PS  Z17, Z18, Z16
 	VMULPS       Z0, Z16, Z16
-	VMULPS       Z2, Z15, Z19
+	VMULPS       Z2, Z15, Z17
 	VCMPPS       $0x01, Z4, Z15, K1
-	VBLENDMPS    Z16, Z19, K1, Z17
-	VMOVUPS      Z17, (AX)
+	VBLENDMPS    Z16, Z17, K1, Z21
+	VMOVUPS      Z21, (AX)
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000040, CX
 	SUBQ         $0x00000010, DX
 	CMPQ         DX, $0x00000010
-	JGE          loop2
+	JGE          loop4
 
-end3:
+end5:
 	TESTQ        DX, DX
 	JZ           done1
 	MOVL         $0xffffffff, BX
@@ -2129,8 +2763,8 @@ end3:
 	VMULPS       Z0, Z1, Z0
 	VMULPS       Z2, Z15, Z1
 	VCMPPS       $0x01, Z4, Z15, K2
-	VBLENDMPS    Z0, Z1, K2, Z18
-	VMOVUPS      Z18, K1, (AX)
+	VBLENDMPS    Z0, Z1, K2, Z22
+	VMOVUPS      Z22, K1, (AX)
 
 done1:
 	VZEROUPPER
@@ -2143,10 +2777,117 @@ TEXT ·softplusAVX2(SB), NOSPLIT, $0-32
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	MOVQ p+24(FP), BX
-	CMPQ DX, $0x00000008
+	CMPQ DX, $0x00000010
 	JLT  end3
 
 loop2:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y2
+	VANDPS       lanes_7fffffff<>+0(SB), Y0, Y1
+	VANDPS       lanes_7fffffff<>+0(SB), Y2, Y3
+	VXORPS       lanes_80000000<>+0(SB), Y1, Y1
+	VXORPS       lanes_80000000<>+0(SB), Y3, Y4
+	VMOVUPS      lanes_42b20000<>+0(SB), Y3
+	VMOVUPS      lanes_42b20000<>+0(SB), Y5
+	VMINPS       Y1, Y3, Y1
+	VMINPS       Y4, Y5, Y4
+	VMOVUPS      lanes_c2d00000<>+0(SB), Y3
+	VMOVUPS      lanes_c2d00000<>+0(SB), Y5
+	VMAXPS       Y1, Y3, Y1
+	VMAXPS       Y4, Y5, Y5
+	VMOVUPS      Y1, Y3
+	VMOVUPS      Y5, Y6
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Y4
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Y7
+	VFMADD213PS  lanes_4b400000<>+0(SB), Y4, Y3
+	VFMADD213PS  lanes_4b400000<>+0(SB), Y7, Y6
+	VSUBPS       lanes_4b400000<>+0(SB), Y3, Y4
+	VSUBPS       lanes_4b400000<>+0(SB), Y6, Y9
+	VMOVUPS      Y4, Y7
+	VMOVUPS      Y9, Y10
+	VMOVUPS      lanes_3f317200<>+0(SB), Y8
+	VMOVUPS      lanes_3f317200<>+0(SB), Y11
+	VFNMADD213PS Y1, Y8, Y7
+	VFNMADD213PS Y5, Y11, Y10
+	VMOVUPS      Y4, Y1
+	VMOVUPS      Y9, Y5
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Y4
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Y8
+	VFNMADD213PS Y7, Y4, Y1
+	VFNMADD213PS Y10, Y8, Y5
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Y4
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Y7
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3f000000<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3f000000<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y5, Y7
+	VPSRAD       $0x01, Y3, Y1
+	VPSRAD       $0x01, Y6, Y5
+	VPSUBD       Y1, Y3, Y3
+	VPSUBD       Y5, Y6, Y6
+	VPSLLD       $0x17, Y1, Y1
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       lanes_3f800000<>+0(SB), Y1, Y1
+	VPADDD       lanes_3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y1, Y4, Y1
+	VMULPS       Y5, Y7, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPSLLD       $0x17, Y6, Y5
+	VPADDD       lanes_3f800000<>+0(SB), Y3, Y3
+	VPADDD       lanes_3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y3, Y1, Y1
+	VMULPS       Y5, Y4, Y5
+	VMOVUPS      lanes_3b089cda<>+0(SB), Y3
+	VMOVUPS      lanes_3b089cda<>+0(SB), Y6
+	VFMADD213PS  lanes_bc605308<>+0(SB), Y1, Y3
+	VFMADD213PS  lanes_bc605308<>+0(SB), Y5, Y6
+	VFMADD213PS  lanes_3d2c8098<>+0(SB), Y1, Y3
+	VFMADD213PS  lanes_3d2c8098<>+0(SB), Y5, Y6
+	VFMADD213PS  lanes_bdaa792f<>+0(SB), Y1, Y3
+	VFMADD213PS  lanes_bdaa792f<>+0(SB), Y5, Y6
+	VFMADD213PS  lanes_3dff94ad<>+0(SB), Y1, Y3
+	VFMADD213PS  lanes_3dff94ad<>+0(SB), Y5, Y6
+	VFMADD213PS  lanes_be253962<>+0(SB), Y1, Y3
+	VFMADD213PS  lanes_be253962<>+0(SB), Y5, Y6
+	VFMADD213PS  lanes_3e4bc5ab<>+0(SB), Y1, Y3
+	VFMADD213PS  lanes_3e4bc5ab<>+0(SB), Y5, Y6
+	VFMADD213PS  lanes_be7fe2cf<>+0(SB), Y1, Y3
+	VFMADD213PS  lanes_be7fe2cf<>+0(SB), Y5, Y6
+	VFMADD213PS  lanes_3eaaa9db<>+0(SB), Y1, Y3
+	VFMADD213PS  lanes_3eaaa9db<>+0(SB), Y5, Y6
+	VFMADD213PS  lanes_befffffc<>+0(SB), Y1, Y3
+	VFMADD213PS  lanes_befffffc<>+0(SB), Y5, Y6
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y1, Y3
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y5, Y6
+	VMOVUPS      lanes_00000000<>+0(SB), Y4
+	VMOVUPS      lanes_00000000<>+0(SB), Y7
+	VMAXPS       Y0, Y4, Y0
+	VMAXPS       Y2, Y7, Y2
+	VMOVUPS      Y3, Y3
+	VMOVUPS      Y6, Y4
+	VFMADD213PS  Y0, Y1, Y3
+	VFMADD213PS  Y2, Y5, Y4
+	VMOVUPS      Y3, (AX)
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JGE          loop2
+
+end3:
+	CMPQ DX, $0x00000008
+	JLT  end5
+
+loop4:
 	VMOVUPS      (CX), Y0
 	VANDPS       lanes_7fffffff<>+0(SB), Y0, Y1
 	VXORPS       lanes_80000000<>+0(SB), Y1, Y1
@@ -2199,9 +2940,9 @@ loop2:
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000008, DX
 	CMPQ         DX, $0x00000008
-	JGE          loop2
+	JGE          loop4
 
-end3:
+end5:
 	TESTQ        DX, DX
 	JZ           done1
 	LEAQ         lanes_tail<>+32(SB), BX
@@ -2461,62 +3202,143 @@ TEXT ·softplusAVX512(SB), NOSPLIT, $0-32
 	VMOVUPS lanes_3e2aaa49<>+0(SB), Z11
 	VMOVUPS lanes_3f000000<>+0(SB), Z12
 	VMOVUPS lanes_3f800000<>+0(SB), Z13
-	VMOVUPS lanes_3b089cda<>+0(SB), Z14
-	VMOVUPS lanes_bc605308<>+0(SB), Z15
-	CMPQ    DX, $0x00000010
+	CMPQ    DX, $0x00000020
 	JLT     end3
 
 loop2:
-	VMOVUPS      (CX), Z16
+	VMOVUPS      (CX), Z14
+	VMOVUPS      64(CX), Z16
+	VANDPS       Z0, Z14, Z15
 	VANDPS       Z0, Z16, Z17
+	VXORPS       Z1, Z15, Z15
 	VXORPS       Z1, Z17, Z17
+	VMINPS       Z15, Z3, Z15
 	VMINPS       Z17, Z3, Z17
-	VMAXPS       Z17, Z2, Z17
-	VMOVUPS      Z17, Z18
-	VFMADD213PS  Z5, Z4, Z18
-	VSUBPS       Z5, Z18, Z18
+	VMAXPS       Z15, Z2, Z15
+	VMAXPS       Z17, Z2, Z18
+	VMOVUPS      Z15, Z17
 	VMOVUPS      Z18, Z19
-	VFNMADD213PS Z17, Z6, Z19
-	VMOVUPS      Z18, Z17
-	VFNMADD213PS Z19, Z7, Z17
+	VFMADD213PS  Z5, Z4, Z17
+	VFMADD213PS  Z5, Z4, Z19
+	VSUBPS       Z5, Z17, Z17
+	VSUBPS       Z5, Z19, Z20
+	VMOVUPS      Z17, Z19
+	VMOVUPS      Z20, Z21
+	VFNMADD213PS Z15, Z6, Z19
+	VFNMADD213PS Z18, Z6, Z21
+	VMOVUPS      Z17, Z15
+	VMOVUPS      Z20, Z18
+	VFNMADD213PS Z19, Z7, Z15
+	VFNMADD213PS Z21, Z7, Z18
 	VMOVUPS      Z8, Z19
-	VFMADD213PS  Z9, Z17, Z19
-	VFMADD213PS  Z10, Z17, Z19
-	VFMADD213PS  Z11, Z17, Z19
-	VFMADD213PS  Z12, Z17, Z19
-	VFMADD213PS  Z13, Z17, Z19
-	VFMADD213PS  Z13, Z17, Z19
-	VSCALEFPS    Z18, Z19, Z17
-	VMOVUPS      Z14, Z18
-	VFMADD213PS  Z15, Z17, Z18
-	VFMADD213PS  lanes_3d2c8098<>+0(SB), Z17, Z18
-	VFMADD213PS  lanes_bdaa792f<>+0(SB), Z17, Z18
-	VFMADD213PS  lanes_3dff94ad<>+0(SB), Z17, Z18
-	VFMADD213PS  lanes_be253962<>+0(SB), Z17, Z18
-	VFMADD213PS  lanes_3e4bc5ab<>+0(SB), Z17, Z18
-	VFMADD213PS  lanes_be7fe2cf<>+0(SB), Z17, Z18
-	VFMADD213PS  lanes_3eaaa9db<>+0(SB), Z17, Z18
-	VFMADD213PS  lanes_befffffc<>+0(SB), Z17, Z18
-	VFMADD213PS  Z13, Z17, Z18
-	VMOVUPS      lanes_00000000<>+0(SB), Z19
-	VMAXPS       Z16, Z19, Z16
-	VMOVUPS      Z18, Z18
-	VFMADD213PS  Z16, Z17, Z18
-	VMOVUPS      Z18, (AX)
+	VMOVUPS      Z8, Z21
+	VFMADD213PS  Z9, Z15, Z19
+	VFMADD213PS  Z9, Z18, Z21
+	VFMADD213PS  Z10, Z15, Z19
+	VFMADD213PS  Z10, Z18, Z21
+	VFMADD213PS  Z11, Z15, Z19
+	VFMADD213PS  Z11, Z18, Z21
+	VFMADD213PS  Z12, Z15, Z19
+	VFMADD213PS  Z12, Z18, Z21
+	VFMADD213PS  Z13, Z15, Z19
+	VFMADD213PS  Z13, Z18, Z21
+	VFMADD213PS  Z13, Z15, Z19
+	VFMADD213PS  Z13, Z18, Z21
+	VSCALEFPS    Z17, Z19, Z15
+	VSCALEFPS    Z20, Z21, Z19
+	VMOVUPS      lanes_3b089cda<>+0(SB), Z17
+	VMOVUPS      lanes_3b089cda<>+0(SB), Z20
+	VFMADD213PS  lanes_bc605308<>+0(SB), Z15, Z17
+	VFMADD213PS  lanes_bc605308<>+0(SB), Z19, Z20
+	VFMADD213PS  lanes_3d2c8098<>+0(SB), Z15, Z17
+	VFMADD213PS  lanes_3d2c8098<>+0(SB), Z19, Z20
+	VFMADD213PS  lanes_bdaa792f<>+0(SB), Z15, Z17
+	VFMADD213PS  lanes_bdaa792f<>+0(SB), Z19, Z20
+	VFMADD213PS  lanes_3dff94ad<>+0(SB), Z15, Z17
+	VFMADD213PS  lanes_3dff94ad<>+0(SB), Z19, Z20
+	VFMADD213PS  lanes_be253962<>+0(SB), Z15, Z17
+	VFMADD213PS  lanes_be253962<>+0(SB), Z19, Z20
+	VFMADD213PS  lanes_3e4bc5ab<>+0(SB), Z15, Z17
+	VFMADD213PS  lanes_3e4bc5ab<>+0(SB), Z19, Z20
+	VFMADD213PS  lanes_be7fe2cf<>+0(SB), Z15, Z17
+	VFMADD213PS  lanes_be7fe2cf<>+0(SB), Z19, Z20
+	VFMADD213PS  lanes_3eaaa9db<>+0(SB), Z15, Z17
+	VFMADD213PS  lanes_3eaaa9db<>+0(SB), Z19, Z20
+	VFMADD213PS  lanes_befffffc<>+0(SB), Z15, Z17
+	VFMADD213PS  lanes_befffffc<>+0(SB), Z19, Z20
+	VFMADD213PS  Z13, Z15, Z17
+	VFMADD213PS  Z13, Z19, Z20
+	VMOVUPS      lanes_00000000<>+0(SB), Z18
+	VMOVUPS      lanes_00000000<>+0(SB), Z21
+	VMAXPS       Z14, Z18, Z14
+	VMAXPS       Z16, Z21, Z16
+	VMOVUPS      Z17, Z17
+	VMOVUPS      Z20, Z18
+	VFMADD213PS  Z14, Z15, Z17
+	VFMADD213PS  Z16, Z19, Z18
+	VMOVUPS      Z17, (AX)
+	VMOVUPS      Z18, 64(AX)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, CX
+	SUBQ         $0x00000020, DX
+	CMPQ         DX, $0x00000020
+	JGE          loop2
+
+end3:
+	CMPQ DX, $0x00000010
+	JLT  end5
+
+loop4:
+	VMOVUPS      (CX), Z14
+	VANDPS       Z0, Z14, Z15
+	VXORPS       Z1, Z15, Z15
+	VMINPS       Z15, Z3, Z15
+	VMAXPS       Z15, Z2, Z15
+	VMOVUPS      Z15, Z16
+	VFMADD213PS  Z5, Z4, Z16
+	VSUBPS       Z5, Z16, Z16
+	VMOVUPS      Z16, Z17
+	VFNMADD213PS Z15, Z6, Z17
+	VMOVUPS      Z16, Z15
+	VFNMADD213PS Z17, Z7, Z15
+	VMOVUPS      Z8, Z17
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VFMADD213PS  Z12, Z15, Z17
+	VFMADD213PS  Z13, Z15, Z17
+	VFMADD213PS  Z13, Z15, Z17
+	VSCALEFPS    Z16, Z17, Z15
+	VMOVUPS      lanes_3b089cda<>+0(SB), Z16
+	VFMADD213PS  lanes_bc605308<>+0(SB), Z15, Z16
+	VFMADD213PS  lanes_3d2c8098<>+0(SB), Z15, Z16
+	VFMADD213PS  lanes_bdaa792f<>+0(SB), Z15, Z16
+	VFMADD213PS  lanes_3dff94ad<>+0(SB), Z15, Z16
+	VFMADD213PS  lanes_be253962<>+0(SB), Z15, Z16
+	VFMADD213PS  lanes_3e4bc5ab<>+0(SB), Z15, Z16
+	VFMADD213PS  lanes_be7fe2cf<>+0(SB), Z15, Z16
+	VFMADD213PS  lanes_3eaaa9db<>+0(SB), Z15, Z16
+	VFMADD213PS  lanes_befffffc<>+0(SB), Z15, Z16
+	VFMADD213PS  Z13, Z15, Z16
+	VMOVUPS      lanes_00000000<>+0(SB), Z17
+	VMAXPS       Z14, Z17, Z14
+	VMOVUPS      Z16, Z16
+	VFMADD213PS  Z14, Z15, Z16
+	VMOVUPS      Z16, (AX)
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000040, CX
 	SUBQ         $0x00000010, DX
 	CMPQ         DX, $0x00000010
-	JGE          loop2
+	JGE          loop4
 
-end3:
+end5:
 	TESTQ        DX, DX
 	JZ           done1
 	MOVL         $0xffffffff, BX
 	BZHIL        DX, BX, BX
 	KMOVW        BX, K1
-	VMOVUPS.Z    (CX), K1, Z16
-	VANDPS       Z0, Z16, Z0
+	VMOVUPS.Z    (CX), K1, Z14
+	VANDPS       Z0, Z14, Z0
 	VXORPS       Z1, Z0, Z0
 	VMINPS       Z0, Z3, Z0
 	VMAXPS       Z0, Z2, Z0
@@ -2535,8 +3357,8 @@ end3:
 	VFMADD213PS  Z13, Z0, Z2
 	VFMADD213PS  Z13, Z0, Z2
 	VSCALEFPS    Z1, Z2, Z0
-	VMOVUPS      Z14, Z1
-	VFMADD213PS  Z15, Z0, Z1
+	VMOVUPS      lanes_3b089cda<>+0(SB), Z1
+	VFMADD213PS  lanes_bc605308<>+0(SB), Z0, Z1
 	VFMADD213PS  lanes_3d2c8098<>+0(SB), Z0, Z1
 	VFMADD213PS  lanes_bdaa792f<>+0(SB), Z0, Z1
 	VFMADD213PS  lanes_3dff94ad<>+0(SB), Z0, Z1
@@ -2547,7 +3369,7 @@ end3:
 	VFMADD213PS  lanes_befffffc<>+0(SB), Z0, Z1
 	VFMADD213PS  Z13, Z0, Z1
 	VMOVUPS      lanes_00000000<>+0(SB), Z2
-	VMAXPS       Z16, Z2, Z2
+	VMAXPS       Z14, Z2, Z2
 	VMOVUPS      Z1, Z1
 	VFMADD213PS  Z2, Z0, Z1
 	VMOVUPS      Z1, K1, (AX)
@@ -2568,15 +3390,15 @@ TEXT ·softsignAVX2(SB), NOSPLIT, $0-32
 
 loop2:
 	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y2
 	VANDPS  lanes_7fffffff<>+0(SB), Y0, Y1
+	VANDPS  lanes_7fffffff<>+0(SB), Y2, Y3
 	VADDPS  lanes_3f800000<>+0(SB), Y1, Y1
+	VADDPS  lanes_3f800000<>+0(SB), Y3, Y3
 	VDIVPS  Y1, Y0, Y0
+	VDIVPS  Y3, Y2, Y1
 	VMOVUPS Y0, (AX)
-	VMOVUPS 32(CX), Y0
-	VANDPS  lanes_7fffffff<>+0(SB), Y0, Y1
-	VADDPS  lanes_3f800000<>+0(SB), Y1, Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, 32(AX)
+	VMOVUPS Y1, 32(AX)
 	ADDQ    $0x00000040, AX
 	ADDQ    $0x00000040, CX
 	SUBQ    $0x00000010, DX
@@ -2629,15 +3451,15 @@ TEXT ·softsignAVX512(SB), NOSPLIT, $0-32
 
 loop2:
 	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z4
 	VANDPS  Z0, Z2, Z3
+	VANDPS  Z0, Z4, Z5
 	VADDPS  Z1, Z3, Z3
+	VADDPS  Z1, Z5, Z5
 	VDIVPS  Z3, Z2, Z2
+	VDIVPS  Z5, Z4, Z3
 	VMOVUPS Z2, (AX)
-	VMOVUPS 64(CX), Z2
-	VANDPS  Z0, Z2, Z3
-	VADDPS  Z1, Z3, Z3
-	VDIVPS  Z3, Z2, Z2
-	VMOVUPS Z2, 64(AX)
+	VMOVUPS Z3, 64(AX)
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x00000020, DX
@@ -2683,10 +3505,99 @@ TEXT ·mishAVX2(SB), NOSPLIT, $0-32
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	MOVQ p+24(FP), BX
-	CMPQ DX, $0x00000008
+	CMPQ DX, $0x00000010
 	JLT  end3
 
 loop2:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y3
+	VMOVUPS      lanes_41a00000<>+0(SB), Y1
+	VMOVUPS      lanes_41a00000<>+0(SB), Y2
+	VMINPS       Y0, Y1, Y1
+	VMINPS       Y3, Y2, Y4
+	VMOVUPS      lanes_42b20000<>+0(SB), Y2
+	VMOVUPS      lanes_42b20000<>+0(SB), Y5
+	VMINPS       Y1, Y2, Y1
+	VMINPS       Y4, Y5, Y4
+	VMOVUPS      lanes_c2d00000<>+0(SB), Y2
+	VMOVUPS      lanes_c2d00000<>+0(SB), Y5
+	VMAXPS       Y1, Y2, Y1
+	VMAXPS       Y4, Y5, Y5
+	VMOVUPS      Y1, Y2
+	VMOVUPS      Y5, Y6
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Y4
+	VMOVUPS      lanes_3fb8aa3b<>+0(SB), Y7
+	VFMADD213PS  lanes_4b400000<>+0(SB), Y4, Y2
+	VFMADD213PS  lanes_4b400000<>+0(SB), Y7, Y6
+	VSUBPS       lanes_4b400000<>+0(SB), Y2, Y4
+	VSUBPS       lanes_4b400000<>+0(SB), Y6, Y9
+	VMOVUPS      Y4, Y7
+	VMOVUPS      Y9, Y10
+	VMOVUPS      lanes_3f317200<>+0(SB), Y8
+	VMOVUPS      lanes_3f317200<>+0(SB), Y11
+	VFNMADD213PS Y1, Y8, Y7
+	VFNMADD213PS Y5, Y11, Y10
+	VMOVUPS      Y4, Y1
+	VMOVUPS      Y9, Y5
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Y4
+	VMOVUPS      lanes_35bfbe8e<>+0(SB), Y8
+	VFNMADD213PS Y7, Y4, Y1
+	VFNMADD213PS Y10, Y8, Y5
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Y4
+	VMOVUPS      lanes_3ab6bd2d<>+0(SB), Y7
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3c091cc7<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3d2aaa60<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3e2aaa49<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3f000000<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3f000000<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y5, Y7
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y1, Y4
+	VFMADD213PS  lanes_3f800000<>+0(SB), Y5, Y7
+	VPSRAD       $0x01, Y2, Y1
+	VPSRAD       $0x01, Y6, Y5
+	VPSUBD       Y1, Y2, Y2
+	VPSUBD       Y5, Y6, Y6
+	VPSLLD       $0x17, Y1, Y1
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       lanes_3f800000<>+0(SB), Y1, Y1
+	VPADDD       lanes_3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y1, Y4, Y1
+	VMULPS       Y5, Y7, Y4
+	VPSLLD       $0x17, Y2, Y2
+	VPSLLD       $0x17, Y6, Y5
+	VPADDD       lanes_3f800000<>+0(SB), Y2, Y2
+	VPADDD       lanes_3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y1, Y1
+	VMULPS       Y5, Y4, Y5
+	VADDPS       Y1, Y1, Y2
+	VADDPS       Y5, Y5, Y6
+	VMOVUPS      Y1, Y4
+	VMOVUPS      Y5, Y7
+	VFMADD213PS  Y2, Y1, Y4
+	VFMADD213PS  Y6, Y5, Y7
+	VADDPS       lanes_40000000<>+0(SB), Y4, Y1
+	VADDPS       lanes_40000000<>+0(SB), Y7, Y2
+	VDIVPS       Y1, Y4, Y1
+	VDIVPS       Y2, Y7, Y2
+	VMULPS       Y1, Y0, Y0
+	VMULPS       Y2, Y3, Y1
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JGE          loop2
+
+end3:
+	CMPQ DX, $0x00000008
+	JLT  end5
+
+loop4:
 	VMOVUPS      (CX), Y0
 	VMOVUPS      lanes_41a00000<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
@@ -2730,9 +3641,9 @@ loop2:
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000008, DX
 	CMPQ         DX, $0x00000008
-	JGE          loop2
+	JGE          loop4
 
-end3:
+end5:
 	TESTQ        DX, DX
 	JZ           done1
 	LEAQ         lanes_tail<>+32(SB), BX
@@ -2839,10 +3750,73 @@ TEXT ·mishAVX512(SB), NOSPLIT, $0-32
 	VMOVUPS lanes_3f000000<>+0(SB), Z11
 	VMOVUPS lanes_3f800000<>+0(SB), Z12
 	VMOVUPS lanes_40000000<>+0(SB), Z13
-	CMPQ    DX, $0x00000010
+	CMPQ    DX, $0x00000020
 	JLT     end3
 
 loop2:
+	VMOVUPS      (CX), Z14
+	VMOVUPS      64(CX), Z16
+	VMINPS       Z14, Z0, Z15
+	VMINPS       Z16, Z0, Z17
+	VMINPS       Z15, Z2, Z15
+	VMINPS       Z17, Z2, Z17
+	VMAXPS       Z15, Z1, Z15
+	VMAXPS       Z17, Z1, Z18
+	VMOVUPS      Z15, Z17
+	VMOVUPS      Z18, Z19
+	VFMADD213PS  Z4, Z3, Z17
+	VFMADD213PS  Z4, Z3, Z19
+	VSUBPS       Z4, Z17, Z17
+	VSUBPS       Z4, Z19, Z20
+	VMOVUPS      Z17, Z19
+	VMOVUPS      Z20, Z21
+	VFNMADD213PS Z15, Z5, Z19
+	VFNMADD213PS Z18, Z5, Z21
+	VMOVUPS      Z17, Z15
+	VMOVUPS      Z20, Z18
+	VFNMADD213PS Z19, Z6, Z15
+	VFNMADD213PS Z21, Z6, Z18
+	VMOVUPS      Z7, Z19
+	VMOVUPS      Z7, Z21
+	VFMADD213PS  Z8, Z15, Z19
+	VFMADD213PS  Z8, Z18, Z21
+	VFMADD213PS  Z9, Z15, Z19
+	VFMADD213PS  Z9, Z18, Z21
+	VFMADD213PS  Z10, Z15, Z19
+	VFMADD213PS  Z10, Z18, Z21
+	VFMADD213PS  Z11, Z15, Z19
+	VFMADD213PS  Z11, Z18, Z21
+	VFMADD213PS  Z12, Z15, Z19
+	VFMADD213PS  Z12, Z18, Z21
+	VFMADD213PS  Z12, Z15, Z19
+	VFMADD213PS  Z12, Z18, Z21
+	VSCALEFPS    Z17, Z19, Z15
+	VSCALEFPS    Z20, Z21, Z19
+	VADDPS       Z15, Z15, Z17
+	VADDPS       Z19, Z19, Z20
+	VMOVUPS      Z15, Z18
+	VMOVUPS      Z19, Z21
+	VFMADD213PS  Z17, Z15, Z18
+	VFMADD213PS  Z20, Z19, Z21
+	VADDPS       Z13, Z18, Z15
+	VADDPS       Z13, Z21, Z17
+	VDIVPS       Z15, Z18, Z15
+	VDIVPS       Z17, Z21, Z17
+	VMULPS       Z15, Z14, Z14
+	VMULPS       Z17, Z16, Z15
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z15, 64(AX)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, CX
+	SUBQ         $0x00000020, DX
+	CMPQ         DX, $0x00000020
+	JGE          loop2
+
+end3:
+	CMPQ DX, $0x00000010
+	JLT  end5
+
+loop4:
 	VMOVUPS      (CX), Z14
 	VMINPS       Z14, Z0, Z15
 	VMINPS       Z15, Z2, Z15
@@ -2873,9 +3847,9 @@ loop2:
 	ADDQ         $0x00000040, CX
 	SUBQ         $0x00000010, DX
 	CMPQ         DX, $0x00000010
-	JGE          loop2
+	JGE          loop4
 
-end3:
+end5:
 	TESTQ        DX, DX
 	JZ           done1
 	MOVL         $0xffffffff, BX

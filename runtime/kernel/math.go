@@ -63,10 +63,10 @@ func Log(dst, x []float32) { unary(opLog, dst, x, unaryParams{}) }
 // Tanh sets dst[i] = tanh x[i], within 2.5 ulp.
 func Tanh(dst, x []float32) { unary(opTanh, dst, x, unaryParams{}) }
 
-// Erf sets dst[i] = erf x[i], within 1 ulp.
+// Erf sets dst[i] = erf x[i], within 1.5 ulp.
 func Erf(dst, x []float32) { unary(opErf, dst, x, unaryParams{}) }
 
-// Sigmoid sets dst[i] = 1/(1+e^-x[i]), within 2 ulp or 2^-126: subnormal results are 0 where e^-x overflows.
+// Sigmoid sets dst[i] = 1/(1+e^-x[i]), within 2.5 ulp or 2^-126: subnormal results are 0 where e^-x overflows.
 func Sigmoid(dst, x []float32) { unary(opSigmoid, dst, x, unaryParams{}) }
 
 // Sqrt sets dst[i] = √x[i], correctly rounded.

@@ -120,11 +120,11 @@ func mathFamily() {
 	one := func(f func(v *simd, x V) V) func(*simd, V, []V) V {
 		return func(v *simd, x V, _ []V) V { return f(v, x) }
 	}
-	unary("exp", 0, 1, one(func(v *simd, x V) V { return v.exp(x) }))
+	unary("exp", 0, 2, one(func(v *simd, x V) V { return v.exp(x) }))
 	unary("log", 0, 1, one((*simd).log))
-	unary("tanh", 0, 1, one((*simd).tanh))
-	unary("erf", 0, 1, one((*simd).erf))
-	unary("sigmoid", 0, 1, one((*simd).sigmoid))
+	unary("tanh", 0, 2, one((*simd).tanh))
+	unary("erf", 0, 2, one((*simd).erf))
+	unary("sigmoid", 0, 2, one((*simd).sigmoid))
 	unary("sqrt", 0, 2, one(func(v *simd, x V) V { return v.sqrt(x) }))
 	unary("rsqrt", 0, 2, one(func(v *simd, x V) V { return v.div(v.f(1), v.sqrt(x)) }))
 	unary("recip", 0, 2, one(func(v *simd, x V) V { return v.div(v.f(1), x) }))

@@ -31,6 +31,7 @@ func (v *simd) lanes(n reg.GPVirtual, pointers []reg.Register, count int, body f
 	if accs > 1 {
 		v.loop(n, pointers, accs, func(k int) { body(k, k) })
 	} else {
+		v.loop(n, pointers, 2, func(k int) { body(k, 0) })
 		v.loop(n, pointers, 1, func(int) { body(0, 0) })
 	}
 	tails := make([]string, accs)

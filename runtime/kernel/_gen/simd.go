@@ -22,6 +22,7 @@ type simd struct {
 	tail    operand.Op   // mask of the last, partial vector: nil in full ones
 	labels  int
 	maxHeld int
+	woven   *[]func() // where emit puts its operations, nil: into the function
 }
 
 // width is the number of floats in a register.
@@ -55,7 +56,7 @@ func (v *simd) label(name string) string {
 // both emits a function at both widths: name is completed by the instruction set, args is what stands between its parentheses.
 func both(name, args, doc string, body func(v *simd)) {
 	for _, wide := range []bool{false, true} {
-		v := &simd{wide: wide, held: map[uint32]V{}, maxHeld: 16}
+		v := &simd{wide: wide, held: map[uint32]V{}, maxHeld: 14}
 		TEXT(name+v.suffix(), NOSPLIT, "func"+args)
 		Pragma("noescape")
 		Doc(name + v.suffix() + " " + doc)
@@ -110,8 +111,28 @@ func (v *simd) copyOf(x operand.Op) V {
 }
 
 func (v *simd) emit(f func(...operand.Op), ops ...operand.Op) {
-	if !v.dry {
+	switch {
+	case v.dry:
+	case v.woven != nil:
+		*v.woven = append(*v.woven, func() { f(ops...) })
+	default:
 		f(ops...)
+	}
+}
+
+// weave emits body(0) to body(n-1) with their operations in turn, so that the chains of dependent operations run side by side. Operations
+// of the same place keep the order of k.
+func (v *simd) weave(n int, body func(k int)) {
+	strands := make([][]func(), n)
+	for k := range n {
+		v.woven = &strands[k]
+		body(k)
+	}
+	v.woven = nil
+	for i := range strands[0] {
+		for _, s := range strands {
+			s[i]()
+		}
 	}
 }
 
@@ -226,7 +247,7 @@ func (v *simd) tailMask(n reg.GPVirtual) operand.Op {
 var tailTable *operand.Mem
 
 // stream walks n elements behind the pointers: body(k) handles the k-th vector from them, or in the tail the partial one. n and the
-// pointers are used up.
+// pointers are used up. unroll is the number of vectors a turn: 2, woven, for long chains of operations, 4 for short ones.
 func (v *simd) stream(n reg.GPVirtual, pointers []reg.Register, unroll int, body func(k int)) {
 	v.hold(func() { body(0) })
 	done := v.label("done")
@@ -248,8 +269,12 @@ func (v *simd) loop(n reg.GPVirtual, pointers []reg.Register, unroll int, body f
 	CMPQ(n, operand.U32(step))
 	JLT(operand.LabelRef(end))
 	Label(top)
-	for k := range unroll {
-		body(k)
+	if unroll == 2 {
+		v.weave(unroll, body)
+	} else {
+		for k := range unroll {
+			body(k)
+		}
 	}
 	v.advance(n, pointers, step)
 	CMPQ(n, operand.U32(step))
