@@ -83,7 +83,7 @@ func (c *Conv) Run(batch int, in [3]int, x, y []float32, p *Pool) {
 	case c.k == 0:
 		clear(y)
 		c.epilogue(batch, plan, y, p)
-	case s.InChannels == s.Group && s.OutChannels/s.Group <= depthwiseOutputs:
+	case c.depthwise():
 		c.runDepthwise(batch, plan, x, y, p)
 	default:
 		c.runGemm(batch, plan, x, y, p)
@@ -93,6 +93,10 @@ func (c *Conv) Run(batch int, in [3]int, x, y []float32, p *Pool) {
 // depthwiseOutputs is the number of outputs per input channel up to which the
 // taps of single-channel groups are applied directly.
 const depthwiseOutputs = 4
+
+func (c *Conv) depthwise() bool {
+	return c.spec.InChannels == c.spec.Group && c.spec.OutChannels/c.spec.Group <= depthwiseOutputs
+}
 
 // epilogue adds the bias and applies the activation to finished sums.
 func (c *Conv) epilogue(batch int, plan *convPlan, y []float32, p *Pool) {

@@ -9,7 +9,9 @@ const (
 	_ = -(unsafe.Offsetof(convRun{}.dst) ^ 8)
 	_ = -(unsafe.Offsetof(convRun{}.mask) ^ 16)
 	_ = -(unsafe.Offsetof(convRun{}.masks) ^ 24)
-	_ = -(unsafe.Sizeof(convRun{}) ^ 32)
+	_ = -(unsafe.Offsetof(convRun{}.mask2) ^ 32)
+	_ = -(unsafe.Offsetof(convRun{}.masks2) ^ 40)
+	_ = -(unsafe.Sizeof(convRun{}) ^ 48)
 
 	_ = -(unsafe.Offsetof(tapRows{}.dstStride) ^ 8)
 	_ = -(unsafe.Offsetof(tapRows{}.src) ^ 16)
@@ -36,6 +38,23 @@ func packRuns(l Level, dst, src []float32, offs []int, runs []convRun) {
 		packRuns256(&dst[0], &src[0], &offs[0], len(offs), r, len(runs), 4*panelWidth)
 	default:
 		packRunsRef(dst, src, offs, runs)
+	}
+}
+
+// spreadAsm copies the runs of each row, every value or every second one;
+// strides of rows in elements.
+func spreadAsm(l Level, stride int, dst []float32, dstStride int, src []float32, srcStride, rows int, runs []convRun) {
+	r, n := (*byte)(unsafe.Pointer(&runs[0])), len(runs)
+	d, s := &dst[0], &src[0]
+	switch {
+	case l == AVX512 && stride == 1:
+		spreadRows512(d, 4*dstStride, s, 4*srcStride, rows, r, n)
+	case l == AVX512:
+		spreadEven512(d, 4*dstStride, s, 4*srcStride, rows, r, n)
+	case stride == 1:
+		spreadRows256(d, 4*dstStride, s, 4*srcStride, rows, r, n)
+	default:
+		spreadEven256(d, 4*dstStride, s, 4*srcStride, rows, r, n)
 	}
 }
 

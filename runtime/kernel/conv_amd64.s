@@ -27,7 +27,7 @@ packRuns512_run:
 	VMOVUPS.Z (R9)(R12*1), K1, Z0
 	MOVQ      8(R10), R12
 	VMOVUPS   Z0, (AX)(R12*1)
-	ADDQ      $0x20, R10
+	ADDQ      $0x30, R10
 	DECQ      R11
 	JNZ       packRuns512_run
 	ADDQ      $0x08, DX
@@ -61,7 +61,7 @@ packRuns256_run:
 	VMASKMOVPS (R9)(R12*1), Y0, Y0
 	MOVQ       8(R10), R12
 	VMOVUPS    Y0, (AX)(R12*1)
-	ADDQ       $0x20, R10
+	ADDQ       $0x30, R10
 	DECQ       R11
 	JNZ        packRuns256_run
 	ADDQ       $0x08, DX
@@ -71,24 +71,184 @@ packRuns256_run:
 	VZEROUPPER
 	RET
 
+// func spreadRows512(dst *float32, dstStride int, src *float32, srcStride int, rows int, runs *byte, n int)
+// Requires: AVX, AVX512F
+TEXT ·spreadRows512(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ dstStride+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ srcStride+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ runs+40(FP), DI
+	MOVQ n+48(FP), R8
+
+spreadRows512_row:
+	MOVQ DI, R9
+	MOVQ R8, R10
+
+spreadRows512_run:
+	MOVQ      (R9), R11
+	KMOVW     16(R9), K1
+	VMOVUPS.Z (DX)(R11*1), K1, Z0
+	MOVQ      8(R9), R11
+	VMOVUPS   Z0, (AX)(R11*1)
+	ADDQ      $0x30, R9
+	DECQ      R10
+	JNZ       spreadRows512_run
+	ADDQ      CX, AX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNZ       spreadRows512_row
+	VZEROUPPER
+	RET
+
+// func spreadRows256(dst *float32, dstStride int, src *float32, srcStride int, rows int, runs *byte, n int)
+// Requires: AVX
+TEXT ·spreadRows256(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ dstStride+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ srcStride+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ runs+40(FP), DI
+	MOVQ n+48(FP), R8
+
+spreadRows256_row:
+	MOVQ DI, R9
+	MOVQ R8, R10
+
+spreadRows256_run:
+	MOVQ       (R9), R11
+	MOVQ       24(R9), R12
+	VMOVUPS    (R12), Y0
+	VMASKMOVPS (DX)(R11*1), Y0, Y0
+	MOVQ       8(R9), R11
+	VMOVUPS    Y0, (AX)(R11*1)
+	ADDQ       $0x30, R9
+	DECQ       R10
+	JNZ        spreadRows256_run
+	ADDQ       CX, AX
+	ADDQ       BX, DX
+	DECQ       SI
+	JNZ        spreadRows256_row
+	VZEROUPPER
+	RET
+
+// func spreadEven512(dst *float32, dstStride int, src *float32, srcStride int, rows int, runs *byte, n int)
+// Requires: AVX, AVX512F
+TEXT ·spreadEven512(SB), NOSPLIT, $0-56
+	MOVQ      dst+0(FP), AX
+	MOVQ      dstStride+8(FP), CX
+	MOVQ      src+16(FP), DX
+	MOVQ      srcStride+24(FP), BX
+	MOVQ      rows+32(FP), SI
+	MOVQ      runs+40(FP), DI
+	MOVQ      n+48(FP), R8
+	VMOVDQU32 evens<>+0(SB), Z0
+
+spreadEven512_row:
+	MOVQ DI, R9
+	MOVQ R8, R10
+
+spreadEven512_run:
+	MOVQ      (R9), R11
+	KMOVW     16(R9), K1
+	VMOVUPS.Z (DX)(R11*1), K1, Z1
+	KMOVW     32(R9), K1
+	VMOVUPS.Z 64(DX)(R11*1), K1, Z2
+	VPERMT2PS Z2, Z0, Z1
+	MOVQ      8(R9), R11
+	VMOVUPS   Z1, (AX)(R11*1)
+	ADDQ      $0x30, R9
+	DECQ      R10
+	JNZ       spreadEven512_run
+	ADDQ      CX, AX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNZ       spreadEven512_row
+	VZEROUPPER
+	RET
+
+DATA evens<>+0(SB)/4, $0x00000000
+DATA evens<>+4(SB)/4, $0x00000002
+DATA evens<>+8(SB)/4, $0x00000004
+DATA evens<>+12(SB)/4, $0x00000006
+DATA evens<>+16(SB)/4, $0x00000008
+DATA evens<>+20(SB)/4, $0x0000000a
+DATA evens<>+24(SB)/4, $0x0000000c
+DATA evens<>+28(SB)/4, $0x0000000e
+DATA evens<>+32(SB)/4, $0x00000010
+DATA evens<>+36(SB)/4, $0x00000012
+DATA evens<>+40(SB)/4, $0x00000014
+DATA evens<>+44(SB)/4, $0x00000016
+DATA evens<>+48(SB)/4, $0x00000018
+DATA evens<>+52(SB)/4, $0x0000001a
+DATA evens<>+56(SB)/4, $0x0000001c
+DATA evens<>+60(SB)/4, $0x0000001e
+GLOBL evens<>(SB), RODATA|NOPTR, $64
+
+// func spreadEven256(dst *float32, dstStride int, src *float32, srcStride int, rows int, runs *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·spreadEven256(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ dstStride+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ srcStride+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ runs+40(FP), DI
+	MOVQ n+48(FP), R8
+
+spreadEven256_row:
+	MOVQ DI, R9
+	MOVQ R8, R10
+
+spreadEven256_run:
+	MOVQ       (R9), R11
+	MOVQ       24(R9), R12
+	VMOVUPS    (R12), Y0
+	VMASKMOVPS (DX)(R11*1), Y0, Y0
+	MOVQ       40(R9), R12
+	VMOVUPS    (R12), Y1
+	VMASKMOVPS 32(DX)(R11*1), Y1, Y1
+	VSHUFPS    $0x88, Y1, Y0, Y0
+	VPERMPD    $0xd8, Y0, Y0
+	MOVQ       8(R9), R11
+	VMOVUPS    Y0, (AX)(R11*1)
+	ADDQ       $0x30, R9
+	DECQ       R10
+	JNZ        spreadEven256_run
+	ADDQ       CX, AX
+	ADDQ       BX, DX
+	DECQ       SI
+	JNZ        spreadEven256_row
+	VZEROUPPER
+	RET
+
 // func taps512(t *byte)
 // Requires: AVX, AVX512F
 TEXT ·taps512(SB), NOSPLIT, $0-8
 	MOVQ         t+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         16(AX), DX
-	MOVQ         56(AX), BX
+	MOVQ         8(AX), BX
+	MOVQ         24(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         40(AX), R8
+	LEAQ         (SI)(SI*2), R14
 	VBROADCASTSS 96(AX), Z0
 	VPXORD       Z1, Z1, Z1
+	KMOVW        72(AX), K1
 
-taps512_row:
-	MOVQ CX, SI
-	MOVQ DX, DI
-	MOVQ 64(AX), R8
+taps512_rows4:
+	CMPQ 56(AX), $0x04
+	JL   taps512_rows4_end
+	MOVQ CX, R9
+	MOVQ DX, R10
+	MOVQ 64(AX), R11
 
-taps512_x8:
-	CMPQ   R8, $0x00000080
-	JL     taps512_x8_end
+taps512_rows4_x2:
+	CMPQ   R11, $0x20
+	JL     taps512_rows4_x2_end
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
@@ -97,26 +257,23 @@ taps512_x8:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	MOVQ   32(AX), R9
-	MOVQ   40(AX), R10
-	MOVQ   48(AX), R11
+	XORQ   R12, R12
 
-taps512_x8_tap:
-	MOVQ         (R9), R12
-	ADDQ         DI, R12
-	VBROADCASTSS (R10), Z10
-	VFMADD231PS  (R12), Z10, Z2
-	VFMADD231PS  64(R12), Z10, Z3
-	VFMADD231PS  128(R12), Z10, Z4
-	VFMADD231PS  192(R12), Z10, Z5
-	VFMADD231PS  256(R12), Z10, Z6
-	VFMADD231PS  320(R12), Z10, Z7
-	VFMADD231PS  384(R12), Z10, Z8
-	VFMADD231PS  448(R12), Z10, Z9
-	ADDQ         $0x08, R9
-	ADDQ         $0x04, R10
-	DECQ         R11
-	JNZ          taps512_x8_tap
+taps512_rows4_x2_tap:
+	MOVQ         (DI)(R12*8), R13
+	ADDQ         R10, R13
+	VBROADCASTSS (R8)(R12*4), Z10
+	VFMADD231PS  (R13), Z10, Z2
+	VFMADD231PS  64(R13), Z10, Z3
+	VFMADD231PS  (R13)(SI*1), Z10, Z4
+	VFMADD231PS  64(R13)(SI*1), Z10, Z5
+	VFMADD231PS  (R13)(SI*2), Z10, Z6
+	VFMADD231PS  64(R13)(SI*2), Z10, Z7
+	VFMADD231PS  (R13)(R14*1), Z10, Z8
+	VFMADD231PS  64(R13)(R14*1), Z10, Z9
+	INCQ         R12
+	CMPQ         R12, 48(AX)
+	JL           taps512_rows4_x2_tap
 	VADDPS       Z0, Z2, Z2
 	VADDPS       Z0, Z3, Z3
 	VADDPS       Z0, Z4, Z4
@@ -126,7 +283,7 @@ taps512_x8_tap:
 	VADDPS       Z0, Z8, Z8
 	VADDPS       Z0, Z9, Z9
 	CMPQ         88(AX), $0x00
-	JE           taps512_x8_tap_store
+	JE           taps512_rows4_x2_tap_store
 	VMAXPS       Z2, Z1, Z2
 	VMAXPS       Z3, Z1, Z3
 	VMAXPS       Z4, Z1, Z4
@@ -136,165 +293,221 @@ taps512_x8_tap:
 	VMAXPS       Z8, Z1, Z8
 	VMAXPS       Z9, Z1, Z9
 
-taps512_x8_tap_store:
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	VMOVUPS Z4, 128(SI)
-	VMOVUPS Z5, 192(SI)
-	VMOVUPS Z6, 256(SI)
-	VMOVUPS Z7, 320(SI)
-	VMOVUPS Z8, 384(SI)
-	VMOVUPS Z9, 448(SI)
-	ADDQ    $0x00000200, SI
-	ADDQ    $0x00000200, DI
-	SUBQ    $0x00000080, R8
-	JMP     taps512_x8
+taps512_rows4_x2_tap_store:
+	MOVQ    R9, R13
+	VMOVUPS Z2, (R13)
+	VMOVUPS Z3, 64(R13)
+	ADDQ    BX, R13
+	VMOVUPS Z4, (R13)
+	VMOVUPS Z5, 64(R13)
+	ADDQ    BX, R13
+	VMOVUPS Z6, (R13)
+	VMOVUPS Z7, 64(R13)
+	ADDQ    BX, R13
+	VMOVUPS Z8, (R13)
+	VMOVUPS Z9, 64(R13)
+	ADDQ    $0x80, R9
+	ADDQ    $0x80, R10
+	SUBQ    $0x20, R11
+	JMP     taps512_rows4_x2
 
-taps512_x8_end:
-taps512_x4:
-	CMPQ   R8, $0x00000040
-	JL     taps512_x4_end
+taps512_rows4_x2_end:
+taps512_rows4_x1:
+	CMPQ   R11, $0x10
+	JL     taps512_rows4_x1_end
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
-	MOVQ   32(AX), R9
-	MOVQ   40(AX), R10
-	MOVQ   48(AX), R11
+	XORQ   R12, R12
 
-taps512_x4_tap:
-	MOVQ         (R9), R12
-	ADDQ         DI, R12
-	VBROADCASTSS (R10), Z10
-	VFMADD231PS  (R12), Z10, Z11
-	VFMADD231PS  64(R12), Z10, Z12
-	VFMADD231PS  128(R12), Z10, Z13
-	VFMADD231PS  192(R12), Z10, Z14
-	ADDQ         $0x08, R9
-	ADDQ         $0x04, R10
-	DECQ         R11
-	JNZ          taps512_x4_tap
+taps512_rows4_x1_tap:
+	MOVQ         (DI)(R12*8), R13
+	ADDQ         R10, R13
+	VBROADCASTSS (R8)(R12*4), Z10
+	VFMADD231PS  (R13), Z10, Z11
+	VFMADD231PS  (R13)(SI*1), Z10, Z12
+	VFMADD231PS  (R13)(SI*2), Z10, Z13
+	VFMADD231PS  (R13)(R14*1), Z10, Z14
+	INCQ         R12
+	CMPQ         R12, 48(AX)
+	JL           taps512_rows4_x1_tap
 	VADDPS       Z0, Z11, Z11
 	VADDPS       Z0, Z12, Z12
 	VADDPS       Z0, Z13, Z13
 	VADDPS       Z0, Z14, Z14
 	CMPQ         88(AX), $0x00
-	JE           taps512_x4_tap_store
+	JE           taps512_rows4_x1_tap_store
 	VMAXPS       Z11, Z1, Z11
 	VMAXPS       Z12, Z1, Z12
 	VMAXPS       Z13, Z1, Z13
 	VMAXPS       Z14, Z1, Z14
 
-taps512_x4_tap_store:
-	VMOVUPS Z11, (SI)
-	VMOVUPS Z12, 64(SI)
-	VMOVUPS Z13, 128(SI)
-	VMOVUPS Z14, 192(SI)
-	ADDQ    $0x00000100, SI
-	ADDQ    $0x00000100, DI
-	SUBQ    $0x00000040, R8
-	JMP     taps512_x4
+taps512_rows4_x1_tap_store:
+	MOVQ    R9, R13
+	VMOVUPS Z11, (R13)
+	ADDQ    BX, R13
+	VMOVUPS Z12, (R13)
+	ADDQ    BX, R13
+	VMOVUPS Z13, (R13)
+	ADDQ    BX, R13
+	VMOVUPS Z14, (R13)
+	ADDQ    $0x40, R9
+	ADDQ    $0x40, R10
+	SUBQ    $0x10, R11
+	JMP     taps512_rows4_x1
 
-taps512_x4_end:
-taps512_x2:
-	CMPQ   R8, $0x00000020
-	JL     taps512_x2_end
+taps512_rows4_x1_end:
+	TESTQ  R11, R11
+	JZ     taps512_rows4_next
 	VPXORD Z15, Z15, Z15
 	VPXORD Z16, Z16, Z16
-	MOVQ   32(AX), R9
-	MOVQ   40(AX), R10
-	MOVQ   48(AX), R11
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	XORQ   R12, R12
 
-taps512_x2_tap:
-	MOVQ         (R9), R12
-	ADDQ         DI, R12
-	VBROADCASTSS (R10), Z10
-	VFMADD231PS  (R12), Z10, Z15
-	VFMADD231PS  64(R12), Z10, Z16
-	ADDQ         $0x08, R9
-	ADDQ         $0x04, R10
-	DECQ         R11
-	JNZ          taps512_x2_tap
+taps512_rows4_rest:
+	MOVQ         (DI)(R12*8), R13
+	ADDQ         R10, R13
+	VBROADCASTSS (R8)(R12*4), Z10
+	VFMADD231PS  (R13), Z10, Z15
+	VFMADD231PS  (R13)(SI*1), Z10, Z16
+	VFMADD231PS  (R13)(SI*2), Z10, Z17
+	VFMADD231PS  (R13)(R14*1), Z10, Z18
+	INCQ         R12
+	CMPQ         R12, 48(AX)
+	JL           taps512_rows4_rest
 	VADDPS       Z0, Z15, Z15
 	VADDPS       Z0, Z16, Z16
-	CMPQ         88(AX), $0x00
-	JE           taps512_x2_tap_store
-	VMAXPS       Z15, Z1, Z15
-	VMAXPS       Z16, Z1, Z16
-
-taps512_x2_tap_store:
-	VMOVUPS Z15, (SI)
-	VMOVUPS Z16, 64(SI)
-	ADDQ    $0x00000080, SI
-	ADDQ    $0x00000080, DI
-	SUBQ    $0x00000020, R8
-	JMP     taps512_x2
-
-taps512_x2_end:
-taps512_x1:
-	CMPQ   R8, $0x00000010
-	JL     taps512_x1_end
-	VPXORD Z17, Z17, Z17
-	MOVQ   32(AX), R9
-	MOVQ   40(AX), R10
-	MOVQ   48(AX), R11
-
-taps512_x1_tap:
-	MOVQ         (R9), R12
-	ADDQ         DI, R12
-	VBROADCASTSS (R10), Z10
-	VFMADD231PS  (R12), Z10, Z17
-	ADDQ         $0x08, R9
-	ADDQ         $0x04, R10
-	DECQ         R11
-	JNZ          taps512_x1_tap
 	VADDPS       Z0, Z17, Z17
-	CMPQ         88(AX), $0x00
-	JE           taps512_x1_tap_store
-	VMAXPS       Z17, Z1, Z17
-
-taps512_x1_tap_store:
-	VMOVUPS Z17, (SI)
-	ADDQ    $0x00000040, SI
-	ADDQ    $0x00000040, DI
-	SUBQ    $0x00000010, R8
-	JMP     taps512_x1
-
-taps512_x1_end:
-	TESTQ  R8, R8
-	JZ     taps512_next
-	KMOVW  72(AX), K1
-	VPXORD Z18, Z18, Z18
-	MOVQ   32(AX), R9
-	MOVQ   40(AX), R10
-	MOVQ   48(AX), R11
-
-taps512_rest:
-	MOVQ         (R9), R12
-	ADDQ         DI, R12
-	VBROADCASTSS (R10), Z10
-	VMOVUPS.Z    (R12), K1, Z19
-	VFMADD231PS  Z19, Z10, Z18
-	ADDQ         $0x08, R9
-	ADDQ         $0x04, R10
-	DECQ         R11
-	JNZ          taps512_rest
 	VADDPS       Z0, Z18, Z18
 	CMPQ         88(AX), $0x00
-	JE           taps512_rest_store
+	JE           taps512_rows4_rest_store
+	VMAXPS       Z15, Z1, Z15
+	VMAXPS       Z16, Z1, Z16
+	VMAXPS       Z17, Z1, Z17
 	VMAXPS       Z18, Z1, Z18
 
-taps512_rest_store:
-	VMOVUPS Z18, K1, (SI)
-	ADDQ    $0x00000040, SI
-	ADDQ    $0x00000040, DI
-	SUBQ    $0x00000010, R8
+taps512_rows4_rest_store:
+	MOVQ    R9, R13
+	VMOVUPS Z15, K1, (R13)
+	ADDQ    BX, R13
+	VMOVUPS Z16, K1, (R13)
+	ADDQ    BX, R13
+	VMOVUPS Z17, K1, (R13)
+	ADDQ    BX, R13
+	VMOVUPS Z18, K1, (R13)
 
-taps512_next:
-	ADDQ 8(AX), CX
-	ADDQ 24(AX), DX
-	DECQ BX
-	JNZ  taps512_row
+taps512_rows4_next:
+	ADDQ BX, CX
+	ADDQ SI, DX
+	ADDQ BX, CX
+	ADDQ SI, DX
+	ADDQ BX, CX
+	ADDQ SI, DX
+	ADDQ BX, CX
+	ADDQ SI, DX
+	SUBQ $0x04, 56(AX)
+	JMP  taps512_rows4
+
+taps512_rows4_end:
+taps512_rows1:
+	CMPQ 56(AX), $0x01
+	JL   taps512_rows1_end
+	MOVQ CX, R9
+	MOVQ DX, R10
+	MOVQ 64(AX), R11
+
+taps512_rows1_x2:
+	CMPQ   R11, $0x20
+	JL     taps512_rows1_x2_end
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	XORQ   R12, R12
+
+taps512_rows1_x2_tap:
+	MOVQ         (DI)(R12*8), R13
+	ADDQ         R10, R13
+	VBROADCASTSS (R8)(R12*4), Z2
+	VFMADD231PS  (R13), Z2, Z19
+	VFMADD231PS  64(R13), Z2, Z20
+	INCQ         R12
+	CMPQ         R12, 48(AX)
+	JL           taps512_rows1_x2_tap
+	VADDPS       Z0, Z19, Z19
+	VADDPS       Z0, Z20, Z20
+	CMPQ         88(AX), $0x00
+	JE           taps512_rows1_x2_tap_store
+	VMAXPS       Z19, Z1, Z19
+	VMAXPS       Z20, Z1, Z20
+
+taps512_rows1_x2_tap_store:
+	MOVQ    R9, R13
+	VMOVUPS Z19, (R13)
+	VMOVUPS Z20, 64(R13)
+	ADDQ    $0x80, R9
+	ADDQ    $0x80, R10
+	SUBQ    $0x20, R11
+	JMP     taps512_rows1_x2
+
+taps512_rows1_x2_end:
+taps512_rows1_x1:
+	CMPQ   R11, $0x10
+	JL     taps512_rows1_x1_end
+	VPXORD Z21, Z21, Z21
+	XORQ   R12, R12
+
+taps512_rows1_x1_tap:
+	MOVQ         (DI)(R12*8), R13
+	ADDQ         R10, R13
+	VBROADCASTSS (R8)(R12*4), Z2
+	VFMADD231PS  (R13), Z2, Z21
+	INCQ         R12
+	CMPQ         R12, 48(AX)
+	JL           taps512_rows1_x1_tap
+	VADDPS       Z0, Z21, Z21
+	CMPQ         88(AX), $0x00
+	JE           taps512_rows1_x1_tap_store
+	VMAXPS       Z21, Z1, Z21
+
+taps512_rows1_x1_tap_store:
+	MOVQ    R9, R13
+	VMOVUPS Z21, (R13)
+	ADDQ    $0x40, R9
+	ADDQ    $0x40, R10
+	SUBQ    $0x10, R11
+	JMP     taps512_rows1_x1
+
+taps512_rows1_x1_end:
+	TESTQ  R11, R11
+	JZ     taps512_rows1_next
+	VPXORD Z22, Z22, Z22
+	XORQ   R12, R12
+
+taps512_rows1_rest:
+	MOVQ         (DI)(R12*8), R13
+	ADDQ         R10, R13
+	VBROADCASTSS (R8)(R12*4), Z2
+	VFMADD231PS  (R13), Z2, Z22
+	INCQ         R12
+	CMPQ         R12, 48(AX)
+	JL           taps512_rows1_rest
+	VADDPS       Z0, Z22, Z22
+	CMPQ         88(AX), $0x00
+	JE           taps512_rows1_rest_store
+	VMAXPS       Z22, Z1, Z22
+
+taps512_rows1_rest_store:
+	MOVQ    R9, R13
+	VMOVUPS Z22, K1, (R13)
+
+taps512_rows1_next:
+	ADDQ BX, CX
+	ADDQ SI, DX
+	SUBQ $0x01, 56(AX)
+	JMP  taps512_rows1
+
+taps512_rows1_end:
 	VZEROUPPER
 	RET
 
@@ -304,18 +517,24 @@ TEXT ·taps256(SB), NOSPLIT, $0-8
 	MOVQ         t+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         16(AX), DX
-	MOVQ         56(AX), BX
+	MOVQ         8(AX), BX
+	MOVQ         24(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         40(AX), R8
+	LEAQ         (SI)(SI*2), R14
 	VBROADCASTSS 96(AX), Y0
 	VXORPS       Y1, Y1, Y1
 
-taps256_row:
-	MOVQ CX, SI
-	MOVQ DX, DI
-	MOVQ 64(AX), R8
+taps256_rows4:
+	CMPQ 56(AX), $0x04
+	JL   taps256_rows4_end
+	MOVQ CX, R9
+	MOVQ DX, R10
+	MOVQ 64(AX), R11
 
-taps256_x8:
-	CMPQ   R8, $0x00000040
-	JL     taps256_x8_end
+taps256_rows4_x2:
+	CMPQ   R11, $0x10
+	JL     taps256_rows4_x2_end
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
@@ -324,26 +543,23 @@ taps256_x8:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	MOVQ   32(AX), R9
-	MOVQ   40(AX), R10
-	MOVQ   48(AX), R11
+	XORQ   R12, R12
 
-taps256_x8_tap:
-	MOVQ         (R9), R12
-	ADDQ         DI, R12
-	VBROADCASTSS (R10), Y10
-	VFMADD231PS  (R12), Y10, Y2
-	VFMADD231PS  32(R12), Y10, Y3
-	VFMADD231PS  64(R12), Y10, Y4
-	VFMADD231PS  96(R12), Y10, Y5
-	VFMADD231PS  128(R12), Y10, Y6
-	VFMADD231PS  160(R12), Y10, Y7
-	VFMADD231PS  192(R12), Y10, Y8
-	VFMADD231PS  224(R12), Y10, Y9
-	ADDQ         $0x08, R9
-	ADDQ         $0x04, R10
-	DECQ         R11
-	JNZ          taps256_x8_tap
+taps256_rows4_x2_tap:
+	MOVQ         (DI)(R12*8), R13
+	ADDQ         R10, R13
+	VBROADCASTSS (R8)(R12*4), Y10
+	VFMADD231PS  (R13), Y10, Y2
+	VFMADD231PS  32(R13), Y10, Y3
+	VFMADD231PS  (R13)(SI*1), Y10, Y4
+	VFMADD231PS  32(R13)(SI*1), Y10, Y5
+	VFMADD231PS  (R13)(SI*2), Y10, Y6
+	VFMADD231PS  32(R13)(SI*2), Y10, Y7
+	VFMADD231PS  (R13)(R14*1), Y10, Y8
+	VFMADD231PS  32(R13)(R14*1), Y10, Y9
+	INCQ         R12
+	CMPQ         R12, 48(AX)
+	JL           taps256_rows4_x2_tap
 	VADDPS       Y0, Y2, Y2
 	VADDPS       Y0, Y3, Y3
 	VADDPS       Y0, Y4, Y4
@@ -353,7 +569,7 @@ taps256_x8_tap:
 	VADDPS       Y0, Y8, Y8
 	VADDPS       Y0, Y9, Y9
 	CMPQ         88(AX), $0x00
-	JE           taps256_x8_tap_store
+	JE           taps256_rows4_x2_tap_store
 	VMAXPS       Y2, Y1, Y2
 	VMAXPS       Y3, Y1, Y3
 	VMAXPS       Y4, Y1, Y4
@@ -363,166 +579,227 @@ taps256_x8_tap:
 	VMAXPS       Y8, Y1, Y8
 	VMAXPS       Y9, Y1, Y9
 
-taps256_x8_tap_store:
-	VMOVUPS Y2, (SI)
-	VMOVUPS Y3, 32(SI)
-	VMOVUPS Y4, 64(SI)
-	VMOVUPS Y5, 96(SI)
-	VMOVUPS Y6, 128(SI)
-	VMOVUPS Y7, 160(SI)
-	VMOVUPS Y8, 192(SI)
-	VMOVUPS Y9, 224(SI)
-	ADDQ    $0x00000100, SI
-	ADDQ    $0x00000100, DI
-	SUBQ    $0x00000040, R8
-	JMP     taps256_x8
+taps256_rows4_x2_tap_store:
+	MOVQ    R9, R13
+	VMOVUPS Y2, (R13)
+	VMOVUPS Y3, 32(R13)
+	ADDQ    BX, R13
+	VMOVUPS Y4, (R13)
+	VMOVUPS Y5, 32(R13)
+	ADDQ    BX, R13
+	VMOVUPS Y6, (R13)
+	VMOVUPS Y7, 32(R13)
+	ADDQ    BX, R13
+	VMOVUPS Y8, (R13)
+	VMOVUPS Y9, 32(R13)
+	ADDQ    $0x40, R9
+	ADDQ    $0x40, R10
+	SUBQ    $0x10, R11
+	JMP     taps256_rows4_x2
 
-taps256_x8_end:
-taps256_x4:
-	CMPQ   R8, $0x00000020
-	JL     taps256_x4_end
+taps256_rows4_x2_end:
+taps256_rows4_x1:
+	CMPQ   R11, $0x08
+	JL     taps256_rows4_x1_end
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   32(AX), R9
-	MOVQ   40(AX), R10
-	MOVQ   48(AX), R11
+	XORQ   R12, R12
 
-taps256_x4_tap:
-	MOVQ         (R9), R12
-	ADDQ         DI, R12
-	VBROADCASTSS (R10), Y6
-	VFMADD231PS  (R12), Y6, Y2
-	VFMADD231PS  32(R12), Y6, Y3
-	VFMADD231PS  64(R12), Y6, Y4
-	VFMADD231PS  96(R12), Y6, Y5
-	ADDQ         $0x08, R9
-	ADDQ         $0x04, R10
-	DECQ         R11
-	JNZ          taps256_x4_tap
+taps256_rows4_x1_tap:
+	MOVQ         (DI)(R12*8), R13
+	ADDQ         R10, R13
+	VBROADCASTSS (R8)(R12*4), Y6
+	VFMADD231PS  (R13), Y6, Y2
+	VFMADD231PS  (R13)(SI*1), Y6, Y3
+	VFMADD231PS  (R13)(SI*2), Y6, Y4
+	VFMADD231PS  (R13)(R14*1), Y6, Y5
+	INCQ         R12
+	CMPQ         R12, 48(AX)
+	JL           taps256_rows4_x1_tap
 	VADDPS       Y0, Y2, Y2
 	VADDPS       Y0, Y3, Y3
 	VADDPS       Y0, Y4, Y4
 	VADDPS       Y0, Y5, Y5
 	CMPQ         88(AX), $0x00
-	JE           taps256_x4_tap_store
+	JE           taps256_rows4_x1_tap_store
 	VMAXPS       Y2, Y1, Y2
 	VMAXPS       Y3, Y1, Y3
 	VMAXPS       Y4, Y1, Y4
 	VMAXPS       Y5, Y1, Y5
 
-taps256_x4_tap_store:
-	VMOVUPS Y2, (SI)
-	VMOVUPS Y3, 32(SI)
-	VMOVUPS Y4, 64(SI)
-	VMOVUPS Y5, 96(SI)
-	ADDQ    $0x00000080, SI
-	ADDQ    $0x00000080, DI
-	SUBQ    $0x00000020, R8
-	JMP     taps256_x4
+taps256_rows4_x1_tap_store:
+	MOVQ    R9, R13
+	VMOVUPS Y2, (R13)
+	ADDQ    BX, R13
+	VMOVUPS Y3, (R13)
+	ADDQ    BX, R13
+	VMOVUPS Y4, (R13)
+	ADDQ    BX, R13
+	VMOVUPS Y5, (R13)
+	ADDQ    $0x20, R9
+	ADDQ    $0x20, R10
+	SUBQ    $0x08, R11
+	JMP     taps256_rows4_x1
 
-taps256_x4_end:
-taps256_x2:
-	CMPQ   R8, $0x00000010
-	JL     taps256_x2_end
+taps256_rows4_x1_end:
+	TESTQ  R11, R11
+	JZ     taps256_rows4_next
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   32(AX), R9
-	MOVQ   40(AX), R10
-	MOVQ   48(AX), R11
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	XORQ   R12, R12
 
-taps256_x2_tap:
-	MOVQ         (R9), R12
-	ADDQ         DI, R12
-	VBROADCASTSS (R10), Y4
-	VFMADD231PS  (R12), Y4, Y2
-	VFMADD231PS  32(R12), Y4, Y3
-	ADDQ         $0x08, R9
-	ADDQ         $0x04, R10
-	DECQ         R11
-	JNZ          taps256_x2_tap
+taps256_rows4_rest:
+	MOVQ         (DI)(R12*8), R13
+	ADDQ         R10, R13
+	VBROADCASTSS (R8)(R12*4), Y6
+	VFMADD231PS  (R13), Y6, Y2
+	VFMADD231PS  (R13)(SI*1), Y6, Y3
+	VFMADD231PS  (R13)(SI*2), Y6, Y4
+	VFMADD231PS  (R13)(R14*1), Y6, Y5
+	INCQ         R12
+	CMPQ         R12, 48(AX)
+	JL           taps256_rows4_rest
+	VADDPS       Y0, Y2, Y2
+	VADDPS       Y0, Y3, Y3
+	VADDPS       Y0, Y4, Y4
+	VADDPS       Y0, Y5, Y5
+	CMPQ         88(AX), $0x00
+	JE           taps256_rows4_rest_store
+	VMAXPS       Y2, Y1, Y2
+	VMAXPS       Y3, Y1, Y3
+	VMAXPS       Y4, Y1, Y4
+	VMAXPS       Y5, Y1, Y5
+
+taps256_rows4_rest_store:
+	MOVQ       80(AX), R10
+	MOVQ       R9, R13
+	VMOVUPS    (R10), Y6
+	VMASKMOVPS Y2, Y6, (R13)
+	ADDQ       BX, R13
+	VMOVUPS    (R10), Y2
+	VMASKMOVPS Y3, Y2, (R13)
+	ADDQ       BX, R13
+	VMOVUPS    (R10), Y2
+	VMASKMOVPS Y4, Y2, (R13)
+	ADDQ       BX, R13
+	VMOVUPS    (R10), Y2
+	VMASKMOVPS Y5, Y2, (R13)
+
+taps256_rows4_next:
+	ADDQ BX, CX
+	ADDQ SI, DX
+	ADDQ BX, CX
+	ADDQ SI, DX
+	ADDQ BX, CX
+	ADDQ SI, DX
+	ADDQ BX, CX
+	ADDQ SI, DX
+	SUBQ $0x04, 56(AX)
+	JMP  taps256_rows4
+
+taps256_rows4_end:
+taps256_rows1:
+	CMPQ 56(AX), $0x01
+	JL   taps256_rows1_end
+	MOVQ CX, R9
+	MOVQ DX, R10
+	MOVQ 64(AX), R11
+
+taps256_rows1_x2:
+	CMPQ   R11, $0x10
+	JL     taps256_rows1_x2_end
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	XORQ   R12, R12
+
+taps256_rows1_x2_tap:
+	MOVQ         (DI)(R12*8), R13
+	ADDQ         R10, R13
+	VBROADCASTSS (R8)(R12*4), Y4
+	VFMADD231PS  (R13), Y4, Y2
+	VFMADD231PS  32(R13), Y4, Y3
+	INCQ         R12
+	CMPQ         R12, 48(AX)
+	JL           taps256_rows1_x2_tap
 	VADDPS       Y0, Y2, Y2
 	VADDPS       Y0, Y3, Y3
 	CMPQ         88(AX), $0x00
-	JE           taps256_x2_tap_store
+	JE           taps256_rows1_x2_tap_store
 	VMAXPS       Y2, Y1, Y2
 	VMAXPS       Y3, Y1, Y3
 
-taps256_x2_tap_store:
-	VMOVUPS Y2, (SI)
-	VMOVUPS Y3, 32(SI)
-	ADDQ    $0x00000040, SI
-	ADDQ    $0x00000040, DI
-	SUBQ    $0x00000010, R8
-	JMP     taps256_x2
+taps256_rows1_x2_tap_store:
+	MOVQ    R9, R13
+	VMOVUPS Y2, (R13)
+	VMOVUPS Y3, 32(R13)
+	ADDQ    $0x40, R9
+	ADDQ    $0x40, R10
+	SUBQ    $0x10, R11
+	JMP     taps256_rows1_x2
 
-taps256_x2_end:
-taps256_x1:
-	CMPQ   R8, $0x00000008
-	JL     taps256_x1_end
+taps256_rows1_x2_end:
+taps256_rows1_x1:
+	CMPQ   R11, $0x08
+	JL     taps256_rows1_x1_end
 	VXORPS Y2, Y2, Y2
-	MOVQ   32(AX), R9
-	MOVQ   40(AX), R10
-	MOVQ   48(AX), R11
+	XORQ   R12, R12
 
-taps256_x1_tap:
-	MOVQ         (R9), R12
-	ADDQ         DI, R12
-	VBROADCASTSS (R10), Y3
-	VFMADD231PS  (R12), Y3, Y2
-	ADDQ         $0x08, R9
-	ADDQ         $0x04, R10
-	DECQ         R11
-	JNZ          taps256_x1_tap
+taps256_rows1_x1_tap:
+	MOVQ         (DI)(R12*8), R13
+	ADDQ         R10, R13
+	VBROADCASTSS (R8)(R12*4), Y3
+	VFMADD231PS  (R13), Y3, Y2
+	INCQ         R12
+	CMPQ         R12, 48(AX)
+	JL           taps256_rows1_x1_tap
 	VADDPS       Y0, Y2, Y2
 	CMPQ         88(AX), $0x00
-	JE           taps256_x1_tap_store
+	JE           taps256_rows1_x1_tap_store
 	VMAXPS       Y2, Y1, Y2
 
-taps256_x1_tap_store:
-	VMOVUPS Y2, (SI)
-	ADDQ    $0x00000020, SI
-	ADDQ    $0x00000020, DI
-	SUBQ    $0x00000008, R8
-	JMP     taps256_x1
+taps256_rows1_x1_tap_store:
+	MOVQ    R9, R13
+	VMOVUPS Y2, (R13)
+	ADDQ    $0x20, R9
+	ADDQ    $0x20, R10
+	SUBQ    $0x08, R11
+	JMP     taps256_rows1_x1
 
-taps256_x1_end:
-	TESTQ  R8, R8
-	JZ     taps256_next
-	MOVQ   80(AX), R13
+taps256_rows1_x1_end:
+	TESTQ  R11, R11
+	JZ     taps256_rows1_next
 	VXORPS Y2, Y2, Y2
-	MOVQ   32(AX), R9
-	MOVQ   40(AX), R10
-	MOVQ   48(AX), R11
+	XORQ   R12, R12
 
-taps256_rest:
-	MOVQ         (R9), R12
-	ADDQ         DI, R12
-	VBROADCASTSS (R10), Y3
-	VMOVUPS      (R13), Y4
-	VMASKMOVPS   (R12), Y4, Y4
-	VFMADD231PS  Y4, Y3, Y2
-	ADDQ         $0x08, R9
-	ADDQ         $0x04, R10
-	DECQ         R11
-	JNZ          taps256_rest
+taps256_rows1_rest:
+	MOVQ         (DI)(R12*8), R13
+	ADDQ         R10, R13
+	VBROADCASTSS (R8)(R12*4), Y3
+	VFMADD231PS  (R13), Y3, Y2
+	INCQ         R12
+	CMPQ         R12, 48(AX)
+	JL           taps256_rows1_rest
 	VADDPS       Y0, Y2, Y2
 	CMPQ         88(AX), $0x00
-	JE           taps256_rest_store
+	JE           taps256_rows1_rest_store
 	VMAXPS       Y2, Y1, Y2
 
-taps256_rest_store:
-	VMOVUPS    (R13), Y3
-	VMASKMOVPS Y2, Y3, (SI)
-	ADDQ       $0x00000020, SI
-	ADDQ       $0x00000020, DI
-	SUBQ       $0x00000008, R8
+taps256_rows1_rest_store:
+	MOVQ       80(AX), R10
+	MOVQ       R9, R13
+	VMOVUPS    (R10), Y3
+	VMASKMOVPS Y2, Y3, (R13)
 
-taps256_next:
-	ADDQ 8(AX), CX
-	ADDQ 24(AX), DX
-	DECQ BX
-	JNZ  taps256_row
+taps256_rows1_next:
+	ADDQ BX, CX
+	ADDQ SI, DX
+	SUBQ $0x01, 56(AX)
+	JMP  taps256_rows1
+
+taps256_rows1_end:
 	VZEROUPPER
 	RET

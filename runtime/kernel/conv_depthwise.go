@@ -10,7 +10,7 @@ type tapRows struct {
 	offs      *int
 	w         *float32
 	taps      int
-	rows      int
+	rows      int        // counted down
 	n         int        // columns
 	mask      uint64     // lanes of the last vector of a row, AVX-512
 	masks     *[8]uint32 // the same for AVX2
@@ -27,12 +27,8 @@ func (c *Conv) runDepthwise(batch int, plan *convPlan, x, y []float32, p *Pool) 
 	p.For(batch*s.InChannels, 1+minPartWork/4/work, func(lo, hi int) {
 		ws := workspaces.Get().(*workspace)
 		for i := lo; i < hi; i++ {
-			src := x[i*plan.inSize:][:plan.inSize]
-			if !plan.plain {
-				buf := grow(&ws.a, plan.plane)
-				plan.spread(buf, src, s)
-				src = buf
-			}
+			src := grow(&ws.a, plan.plane)
+			plan.spread(src, x[i*plan.inSize:][:plan.inSize], s)
 			for o := range outs {
 				out := i%s.InChannels*outs + o
 				dst := y[(i*outs+o)*plan.outSize:][:plan.outSize]
@@ -64,14 +60,15 @@ func (ws *workspace) depthwise(c *Conv, plan *convPlan, out int, dst, src []floa
 		*t = tapRows{
 			dst: &d[0], dstStride: 4 * ow, src: &from[0], srcStride: 4 * plan.axes[2].size,
 			offs: &plan.offs[0], w: &w[0], taps: plan.taps, rows: oh, n: ow, bias: bias,
-			mask: ^uint64(0) >> (63 - uint(ow-1)%16), masks: (*[8]uint32)(laneMasks[7-(ow-1)%8:]),
 		}
+		t.mask, _ = laneMask((ow-1)%16 + 1)
+		_, t.masks = laneMask((ow-1)%8 + 1)
 		if relu {
 			t.relu = 1
 		}
 		tapsAsm(plan.level, t)
 	}
-	if !relu {
+	if s.Act != ActNone && !relu {
 		Activate(s.Act, dst, dst)
 	}
 }

@@ -14,6 +14,26 @@ func packRuns512(dst *float32, src *float32, offs *int, k int, runs *byte, n int
 //go:noescape
 func packRuns256(dst *float32, src *float32, offs *int, k int, runs *byte, n int, stride int)
 
+// spreadRows512 copies n runs (*convRun) of each row from src to dst, strides in bytes.
+//
+//go:noescape
+func spreadRows512(dst *float32, dstStride int, src *float32, srcStride int, rows int, runs *byte, n int)
+
+// spreadRows256 copies n runs (*convRun) of each row from src to dst, strides in bytes.
+//
+//go:noescape
+func spreadRows256(dst *float32, dstStride int, src *float32, srcStride int, rows int, runs *byte, n int)
+
+// spreadEven512 copies every second value of n runs (*convRun) of each row from src to dst, strides in bytes.
+//
+//go:noescape
+func spreadEven512(dst *float32, dstStride int, src *float32, srcStride int, rows int, runs *byte, n int)
+
+// spreadEven256 copies every second value of n runs (*convRun) of each row from src to dst, strides in bytes.
+//
+//go:noescape
+func spreadEven256(dst *float32, dstStride int, src *float32, srcStride int, rows int, runs *byte, n int)
+
 // taps512 computes rows of a depthwise convolution; t is a *tapRows.
 //
 //go:noescape

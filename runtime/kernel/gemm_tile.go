@@ -36,6 +36,12 @@ const (
 	flagScale = 4 // results are multiplied by alpha
 )
 
+// laneMask is the mask of the first n lanes of a vector, of at most 16 for
+// AVX-512 and 8 for AVX2.
+func laneMask(n int) (uint64, *[8]uint32) {
+	return 1<<n - 1, (*[8]uint32)(laneMasks[8-min(n, 8):])
+}
+
 // laneMasks[8-n:] begins with n lanes set.
 var laneMasks = [16]uint32{
 	^uint32(0), ^uint32(0), ^uint32(0), ^uint32(0), ^uint32(0), ^uint32(0), ^uint32(0), ^uint32(0),
@@ -44,8 +50,8 @@ var laneMasks = [16]uint32{
 // setB points the tile at a strip of w columns and k rows of B.
 func (t *tile) setB(b []float32, ldb, k, w int) {
 	t.b, t.ldb, t.k, t.cols = &b[0], 4*ldb, k, w
-	t.mask = ^uint64(0) >> (63 - uint(w-1)%16)
-	t.masks = (*[8]uint32)(laneMasks[7-(w-1)%8:])
+	t.mask, _ = laneMask((w-1)%16 + 1)
+	_, t.masks = laneMask((w-1)%8 + 1)
 	t.ref.b, t.ref.ldb = b, ldb
 }
 

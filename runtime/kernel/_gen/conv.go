@@ -12,14 +12,19 @@ const (
 	runDst   = 8
 	runMask  = 16
 	runMasks = 24
-	runSize  = 32
+	runMask2 = 32
+	runSize  = 48
 )
 
 func convFamily() {
 	packRuns(width512{})
 	packRuns(width256{})
-	taps(width512{}, 8)
-	taps(width256{}, 8)
+	spreadRows(width512{}, false)
+	spreadRows(width256{}, false)
+	spreadRows(width512{}, true)
+	spreadRows(width256{}, true)
+	taps(width512{})
+	taps(width256{})
 }
 
 // packRuns copies, for each of k source offsets, a list of runs into one row of
@@ -45,7 +50,7 @@ func packRuns(v width) {
 	MOVQ(n, i)
 	Label(name + "_run")
 	x := v.reg()
-	m := runMaskOf(v, r)
+	m := runMaskOf(v, r, 0)
 	MOVQ(Mem{Base: r, Disp: runSrc}, o)
 	v.load(Mem{Base: s, Index: o, Scale: 1}, x, m)
 	MOVQ(Mem{Base: r, Disp: runDst}, o)
@@ -61,13 +66,73 @@ func packRuns(v width) {
 	RET()
 }
 
-func runMaskOf(v width, r reg.Register) maskReg {
-	if v.name() == "512" {
+// spreadRows copies the runs of each of some rows; with even, every second
+// value of the two vectors a run then stands for.
+func spreadRows(v width, even bool) {
+	name := "spreadRows" + v.name()
+	doc := " copies n runs (*convRun) of each row from src to dst, strides in bytes."
+	if even {
+		name = "spreadEven" + v.name()
+		doc = " copies every second value of n runs (*convRun) of each row from src to dst, strides in bytes."
+	}
+	TEXT(name, NOSPLIT, "func(dst *float32, dstStride int, src *float32, srcStride, rows int, runs *byte, n int)")
+	Pragma("noescape")
+	Doc(name + doc)
+	dst := Load(Param("dst"), GP64())
+	dstStride := Load(Param("dstStride"), GP64())
+	src := Load(Param("src"), GP64())
+	srcStride := Load(Param("srcStride"), GP64())
+	rows := Load(Param("rows"), GP64())
+	runs := Load(Param("runs"), GP64())
+	n := Load(Param("n"), GP64())
+	r, i, o := GP64(), GP64(), GP64()
+	var evens reg.VecVirtual
+	if even && v.bytes() == 64 {
+		table := GLOBL("evens", RODATA|NOPTR)
+		for j := range 16 {
+			DATA(4*j, U32(uint32(2*j)))
+		}
+		evens = ZMM()
+		VMOVDQU32(table, evens)
+	}
+	Label(name + "_row")
+	MOVQ(runs, r)
+	MOVQ(n, i)
+	Label(name + "_run")
+	MOVQ(Mem{Base: r, Disp: runSrc}, o)
+	x := v.reg()
+	v.load(Mem{Base: src, Index: o, Scale: 1}, x, runMaskOf(v, r, 0))
+	if even {
+		y := v.reg()
+		v.load(Mem{Base: src, Index: o, Scale: 1, Disp: v.bytes()}, y, runMaskOf(v, r, runMask2-runMask))
+		if v.bytes() == 64 {
+			VPERMT2PS(y, evens, x)
+		} else {
+			VSHUFPS(Imm(0x88), y, x, x)
+			VPERMPD(Imm(0xd8), x, x)
+		}
+	}
+	MOVQ(Mem{Base: r, Disp: runDst}, o)
+	v.store(x, Mem{Base: dst, Index: o, Scale: 1}, nil)
+	ADDQ(Imm(runSize), r)
+	DECQ(i)
+	JNZ(LabelRef(name + "_run"))
+	ADDQ(dstStride, dst)
+	ADDQ(srcStride, src)
+	DECQ(rows)
+	JNZ(LabelRef(name + "_row"))
+	VZEROUPPER()
+	RET()
+}
+
+// runMaskOf is the first mask of a run, or the one at an offset from it.
+func runMaskOf(v width, r reg.Register, offset int) maskReg {
+	if v.bytes() == 64 {
 		k := K()
-		KMOVW(Mem{Base: r, Disp: runMask}, k)
+		KMOVW(Mem{Base: r, Disp: runMask + offset}, k)
 		return k
 	}
-	return field(r, runMasks)
+	return field(r, runMasks+offset)
 }
 
 // Offsets of the fields of kernel.tapRows; conv_amd64.go checks them.
@@ -87,97 +152,129 @@ const (
 	tapBias      = 96
 )
 
-// taps computes rows of a depthwise convolution: dst[x] = sum_t w[t] *
-// src[offs[t]+x] + bias, one chain of FMAs over t for each element.
-func taps(v width, wide int) {
+// taps computes rows of a depthwise convolution: dst[r,x] = sum_t w[t] *
+// src[offs[t] + r,x] + bias, one chain of FMAs over t for each element. Blocks
+// of four rows share the loads of weights and offsets. src may be read up to
+// one vector past the end of a row.
+func taps(v width) {
 	name := "taps" + v.name()
 	TEXT(name, NOSPLIT, "func(t *byte)")
 	Pragma("noescape")
 	Doc(name + " computes rows of a depthwise convolution; t is a *tapRows.")
 	t := Load(Param("t"), GP64())
-	f := func(off int) reg.GPVirtual { return field(t, off) }
-	dst, src, rows := f(tapDst), f(tapSrc), f(tapRowCount)
-	d, s, x := GP64(), GP64(), GP64()
-	o, w, i, off := GP64(), GP64(), GP64(), GP64()
+	dst, src, dstStride, srcStride := field(t, tapDst), field(t, tapSrc), field(t, tapDstStride), field(t, tapSrcStride)
+	offs, w := field(t, tapOffs), field(t, tapW)
+	d, s, x, i, off, stride3 := GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
+	LEAQ(Mem{Base: srcStride, Index: srcStride, Scale: 2}, stride3)
 	bias, zero := v.reg(), v.reg()
 	v.broadcast(Mem{Base: t, Disp: tapBias}, bias)
 	v.zero(zero)
-
-	// group computes n vectors at d, s.
-	group := func(label string, n int, mask maskReg) {
-		acc := make([]reg.VecVirtual, n)
-		for j := range acc {
-			acc[j] = v.reg()
-			v.zero(acc[j])
-		}
-		MOVQ(Mem{Base: t, Disp: tapOffs}, o)
-		MOVQ(Mem{Base: t, Disp: tapW}, w)
-		MOVQ(Mem{Base: t, Disp: tapCount}, i)
-		Label(label)
-		MOVQ(Mem{Base: o}, off)
-		ADDQ(s, off)
-		b := v.reg()
-		v.broadcast(Mem{Base: w}, b)
-		for j := range acc {
-			m := Mem{Base: off, Disp: j * v.bytes()}
-			if mask != nil {
-				y := v.reg()
-				v.load(m, y, mask)
-				VFMADD231PS(y, b, acc[j])
-				continue
-			}
-			VFMADD231PS(m, b, acc[j])
-		}
-		ADDQ(Imm(8), o)
-		ADDQ(Imm(4), w)
-		DECQ(i)
-		JNZ(LabelRef(label))
-		for j := range acc {
-			VADDPS(bias, acc[j], acc[j])
-		}
-		CMPQ(Mem{Base: t, Disp: tapRelu}, Imm(0))
-		JE(LabelRef(label + "_store"))
-		for j := range acc {
-			VMAXPS(acc[j], zero, acc[j])
-		}
-		Label(label + "_store")
-		for j := range acc {
-			v.store(acc[j], Mem{Base: d, Disp: j * v.bytes()}, mask)
-		}
-		ADDQ(U32(uint32(n*v.bytes())), d)
-		ADDQ(U32(uint32(n*v.bytes())), s)
-		SUBQ(U32(uint32(n*v.bytes()/4)), x)
-	}
-	lanes := v.bytes() / 4
-	Label(name + "_row")
-	MOVQ(dst, d)
-	MOVQ(src, s)
-	MOVQ(Mem{Base: t, Disp: tapN}, x)
-	for n := wide; n >= 1; n /= 2 {
-		l := name + "_x" + string(rune('0'+n))
-		Label(l)
-		CMPQ(x, U32(uint32(n*lanes)))
-		JL(LabelRef(l + "_end"))
-		group(l+"_tap", n, nil)
-		JMP(LabelRef(l))
-		Label(l + "_end")
-	}
-	TESTQ(x, x)
-	JZ(LabelRef(name + "_next"))
 	var mask maskReg
-	if v.name() == "512" {
+	if v.bytes() == 64 {
 		k := K()
 		KMOVW(Mem{Base: t, Disp: tapMask}, k)
 		mask = k
-	} else {
-		mask = field(t, tapMasks)
 	}
-	group(name+"_rest", 1, mask)
-	Label(name + "_next")
-	ADDQ(Mem{Base: t, Disp: tapDstStride}, dst)
-	ADDQ(Mem{Base: t, Disp: tapSrcStride}, src)
-	DECQ(rows)
-	JNZ(LabelRef(name + "_row"))
+	row := func(r, j int) Mem {
+		m := Mem{Base: off, Disp: j * v.bytes()}
+		switch r {
+		case 1, 2:
+			m.Index, m.Scale = srcStride, uint8(r)
+		case 3:
+			m.Index, m.Scale = stride3, 1
+		}
+		return m
+	}
+	// block computes rows x n vectors at d, s and moves on to the right.
+	block := func(label string, rows, n int, masked bool) {
+		acc := make([][]reg.VecVirtual, rows)
+		for r := range acc {
+			for range n {
+				a := v.reg()
+				v.zero(a)
+				acc[r] = append(acc[r], a)
+			}
+		}
+		XORQ(i, i)
+		Label(label)
+		MOVQ(Mem{Base: offs, Index: i, Scale: 8}, off)
+		ADDQ(s, off)
+		b := v.reg()
+		v.broadcast(Mem{Base: w, Index: i, Scale: 4}, b)
+		for r := range acc {
+			for j := range n {
+				VFMADD231PS(row(r, j), b, acc[r][j])
+			}
+		}
+		INCQ(i)
+		CMPQ(i, Mem{Base: t, Disp: tapCount})
+		JL(LabelRef(label))
+		for r := range acc {
+			for j := range n {
+				VADDPS(bias, acc[r][j], acc[r][j])
+			}
+		}
+		CMPQ(Mem{Base: t, Disp: tapRelu}, Imm(0))
+		JE(LabelRef(label + "_store"))
+		for r := range acc {
+			for j := range n {
+				VMAXPS(acc[r][j], zero, acc[r][j])
+			}
+		}
+		Label(label + "_store")
+		k := mask
+		if !masked {
+			k = nil
+		} else if k == nil {
+			p := GP64()
+			MOVQ(Mem{Base: t, Disp: tapMasks}, p)
+			k = p
+		}
+		MOVQ(d, off)
+		for r := range acc {
+			for j := range n {
+				v.store(acc[r][j], Mem{Base: off, Disp: j * v.bytes()}, k)
+			}
+			if r+1 < rows {
+				ADDQ(dstStride, off)
+			}
+		}
+		if !masked {
+			ADDQ(Imm(uint64(n*v.bytes())), d)
+			ADDQ(Imm(uint64(n*v.bytes())), s)
+			SUBQ(Imm(uint64(n*v.bytes()/4)), x)
+		}
+	}
+	lanes := v.bytes() / 4
+	for _, rows := range []int{4, 1} {
+		l := name + "_rows" + string(rune('0'+rows))
+		Label(l)
+		CMPQ(Mem{Base: t, Disp: tapRowCount}, Imm(uint64(rows)))
+		JL(LabelRef(l + "_end"))
+		MOVQ(dst, d)
+		MOVQ(src, s)
+		MOVQ(Mem{Base: t, Disp: tapN}, x)
+		for _, n := range []int{2, 1} {
+			c := l + "_x" + string(rune('0'+n))
+			Label(c)
+			CMPQ(x, Imm(uint64(n*lanes)))
+			JL(LabelRef(c + "_end"))
+			block(c+"_tap", rows, n, false)
+			JMP(LabelRef(c))
+			Label(c + "_end")
+		}
+		TESTQ(x, x)
+		JZ(LabelRef(l + "_next"))
+		block(l+"_rest", rows, 1, true)
+		Label(l + "_next")
+		for range rows {
+			ADDQ(dstStride, dst)
+			ADDQ(srcStride, src)
+		}
+		SUBQ(Imm(uint64(rows)), Mem{Base: t, Disp: tapRowCount})
+		JMP(LabelRef(l))
+		Label(l + "_end")
+	}
 	VZEROUPPER()
 	RET()
 }
