@@ -121,6 +121,3 @@ type SubExec interface {
 	// as they are referenced, and may be handed on with Call.Alias or fed into the next Run.
 	Run(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error)
 }
-
-// Lowered is the domain of the fused operators that the session makes while compiling. They are never saved.
-const Lowered = "onnxrewrite.lowered"
