@@ -55,8 +55,25 @@ func (c *call) wants(i int) bool {
 func (c *call) in(i int) graph.Type        { return c.env.typeOf(c.node.In(i)) }
 func (c *call) elem(i int) tensor.DType    { return c.in(i).Elem }
 func (c *call) shape(i int) graph.Shape    { return c.in(i).Shape }
-func (c *call) data(i int) *Data           { return c.env.dataOf(c.node.In(i)) }
 func (c *call) ints(i int) ([]int64, bool) { return c.data(i).ints() }
+
+// data is what input i holds, or nil. It has the rank that the input's type states; a model may contradict itself there.
+func (c *call) data(i int) *Data {
+	d := c.env.dataOf(c.node.In(i))
+	if d == nil {
+		return nil
+	}
+	s := c.shape(i)
+	if s.Known && len(s.Dims) != len(d.Dims) {
+		return nil
+	}
+	for k, n := range s.Dims {
+		if v, ok := n.Value(); ok && v != d.Dims[k] {
+			return nil
+		}
+	}
+	return d
+}
 
 // int is input i as one constant integer.
 func (c *call) int(i int) (int64, bool) {
@@ -185,89 +202,4 @@ func vectorLen(s graph.Shape) (int, bool) {
 	}
 	n, ok := s.Dims[0].Value()
 	return int(n), ok && n >= 0 && n <= 1<<16
-}
-
-// unify is one dim that two dims must both be.
-func unify(a, b graph.Dim) (graph.Dim, error) {
-	x, ok1 := a.Value()
-	y, ok2 := b.Value()
-	switch {
-	case ok1 && ok2 && x != y:
-		return a, contradict("dims %d and %d differ", x, y)
-	case ok1 || !b.IsKnown():
-		return a, nil
-	case ok2 || !a.IsKnown():
-		return b, nil
-	}
-	return a, nil
-}
-
-// broadcastDim is the dim of an elementwise result. Two dims that are neither equal nor known to be 1 give an unknown one, except that
-// a constant other than 1 wins, and Min(a, b) against a can only be a.
-func broadcastDim(a, b graph.Dim) (graph.Dim, error) {
-	x, ok1 := a.Value()
-	y, ok2 := b.Value()
-	switch {
-	case a.Equal(b) || ok2 && y == 1:
-		return a, nil
-	case ok1 && x == 1:
-		return b, nil
-	case ok1 && ok2:
-		return a, contradict("dims %d and %d do not broadcast", x, y)
-	case ok1:
-		return a, nil
-	case ok2:
-		return b, nil
-	case isMinOf(a, b):
-		return b, nil
-	case isMinOf(b, a):
-		return a, nil
-	}
-	return graph.Unknown(), nil
-}
-
-// isMinOf reports whether d is the minimum of e and a constant above 1.
-func isMinOf(d, e graph.Dim) bool {
-	op, a, b, ok := d.Operands()
-	if !ok || op != "min" {
-		return false
-	}
-	if b.Equal(e) {
-		a, b = b, a
-	}
-	n, constant := b.Value()
-	return a.Equal(e) && constant && n > 1
-}
-
-func broadcast(shapes ...graph.Shape) (graph.Shape, error) {
-	rank := 0
-	for _, s := range shapes {
-		if !s.Known {
-			return graph.Shape{}, nil
-		}
-		rank = max(rank, len(s.Dims))
-	}
-	dims := make([]graph.Dim, rank)
-	for i := range dims {
-		dims[i] = graph.Const(1)
-	}
-	for _, s := range shapes {
-		for i, d := range s.Dims {
-			k := rank - len(s.Dims) + i
-			var err error
-			if dims[k], err = broadcastDim(dims[k], d); err != nil {
-				return graph.Shape{}, contradict("shapes %s do not broadcast: %v", shapes, err)
-			}
-		}
-	}
-	return graph.ShapeOf(dims...), nil
-}
-
-// product is the number of elements of dims.
-func product(dims []graph.Dim) graph.Dim {
-	p := graph.Const(1)
-	for _, d := range dims {
-		p = p.Mul(d)
-	}
-	return p
 }

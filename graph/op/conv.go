@@ -57,6 +57,9 @@ func (c *call) geometry(n int, kernel []graph.Dim) ([]geometry, bool, error) {
 		if pads != nil {
 			g.before, g.after = pads[i], pads[i+n]
 		}
+		if max(g.kernel, g.stride, g.dilation, g.before, g.after, -g.before, -g.after) > 1<<30 {
+			return nil, false, contradict("window of %d, stride %d, dilation %d, pads %d and %d", g.kernel, g.stride, g.dilation, g.before, g.after)
+		}
 		if g.stride < 1 || g.dilation < 1 || known && g.kernel < 1 {
 			return nil, false, contradict("window of %d, stride %d, dilation %d", g.kernel, g.stride, g.dilation)
 		}

@@ -15,3 +15,12 @@ func (e *Env) Run() InferReport {
 	e.inferGraph(e.run.model.Graph)
 	return e.run.report
 }
+
+// RuleKeys lists the operators that have a rule.
+func RuleKeys() []Key {
+	var keys []Key
+	for k := range rules() {
+		keys = append(keys, k)
+	}
+	return keys
+}

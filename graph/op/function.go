@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 )
@@ -20,7 +21,54 @@ func (c *call) callFunction(f *graph.Function) error {
 	if c.numIn() > len(f.Body.Inputs) || len(c.out) > len(f.Body.Outputs) {
 		return contradict("%d inputs and %d outputs, function %s has %d and %d", c.numIn(), len(c.out), f.ID, len(f.Body.Inputs), len(f.Body.Outputs))
 	}
-	r.stack = append(r.stack, id)
+	key, memo := c.callKey(f)
+	if old := r.calls[key]; memo && old != nil {
+		copy(c.out, old.out)
+		copy(c.outData, old.data)
+		return old.err
+	}
+	err := c.callBody(f)
+	if memo {
+		r.calls[key] = &callResult{append([]graph.Type(nil), c.out...), append([]*Data(nil), c.outData...), err}
+	}
+	return err
+}
+
+// callResult is what a call came to; the same call elsewhere comes to the same.
+type callResult struct {
+	out  []graph.Type
+	data []*Data
+	err  error
+}
+
+// callKey is equal for calls of one function with equal types, contents and attributes; false when attributes are too large to compare.
+func (c *call) callKey(f *graph.Function) (string, bool) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%p %d", f, len(c.out))
+	for i := range c.numIn() {
+		fmt.Fprintf(&b, "|%s", c.in(i))
+		if d := c.data(i); d != nil {
+			fmt.Fprintf(&b, "=%v%v", d.Dims, d.Elems)
+		}
+	}
+	for _, a := range c.node.Attrs {
+		name := a.Name
+		if a.Ref != "" {
+			if a = c.env.attrs[a.Ref]; a == nil {
+				continue
+			}
+		}
+		if a.T != nil || a.G != nil || a.Sparse != nil || a.TP != nil || len(a.Tensors)+len(a.Graphs)+len(a.Sparses)+len(a.Types) > 0 {
+			return "", false
+		}
+		fmt.Fprintf(&b, "|%s:%d %d %v %q %v %v %q", name, a.Kind, a.I, a.F, a.S, a.Ints, a.Floats, a.Strings)
+	}
+	return b.String(), true
+}
+
+func (c *call) callBody(f *graph.Function) error {
+	r := c.env.run
+	r.stack = append(r.stack, f.ID.Canonical())
 	defer func() { r.stack = r.stack[:len(r.stack)-1] }()
 
 	e := &Env{run: r, function: f, attrs: map[string]*graph.Attr{}}

@@ -62,7 +62,7 @@ func gatherND(c *call) error {
 		c.tensor(0, elem, graph.Shape{})
 		return nil
 	}
-	if last < 1 || b+int(last) > len(s.Dims) {
+	if last < 1 || last > int64(len(s.Dims)) || b+int(last) > len(s.Dims) {
 		return contradict("index tuples of length %d into shape %s", last, s)
 	}
 	dims := append([]graph.Dim(nil), idx.Dims[:len(idx.Dims)-1]...)

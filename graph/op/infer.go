@@ -82,6 +82,7 @@ type run struct {
 	opt       InferOptions
 	functions map[graph.OpID]*graph.Function
 	contents  map[*graph.Value]*tensor.Tensor // of inputs, from the options
+	calls     map[string]*callResult          // into functions, by their arguments
 	stack     []graph.OpID                    // functions being inferred
 	budget    int                             // nodes that may still be visited
 	depth     int                             // of nested graphs
@@ -105,6 +106,9 @@ func (e *Env) inferGraph(g *graph.Graph) {
 	if g.Owner() == nil {
 		for _, v := range g.Inputs {
 			e.inputs[v] = true
+			if _, ok := e.known[v]; !ok {
+				e.known[v] = clampType(v.Type)
+			}
 		}
 	}
 	for n := range g.Nodes() {

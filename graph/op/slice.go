@@ -173,9 +173,6 @@ func sliceDim(d, start, end graph.Dim, step int64) graph.Dim {
 		if ok1 && ok2 && first == last {
 			return graph.Const(0)
 		}
-		if ok1 && ok2 && first >= 0 && last < farAway && last == first+1 && first == 0 {
-			return graph.Unknown()
-		}
 		return graph.Unknown()
 	}
 	lo, hi := sliceBound(d, start), sliceBound(d, end)
@@ -220,8 +217,6 @@ func sliceBound(d, bound graph.Dim) graph.Dim {
 		return bound.Min(d)
 	case nonNegative(negDim(bound)):
 		return d.Add(bound)
-	case nonNegative(d.Add(bound)) && nonNegative(d.Sub(bound)):
-		return graph.Unknown()
 	}
 	// A difference such as total - seq: its sign depends on the symbols.
 	if nonNegative(d.Sub(bound)) {
