@@ -32,44 +32,67 @@ type MoESpec struct {
 
 // MoE is an expert block packed for [MoE.Run]. It is immutable and safe for concurrent use.
 type MoE struct {
-	neurons
-	experts, k, size, shared int
-	router                   rowMatrix
-	routerBias               []float32
-	mean                     []float32 // [E, padded]
-	outBias, base            []float32 // OutBias and OutBias + Σ Mean, [padded]
+	in, out, k    int
+	experts       int       // routed ones
+	sets          []neurons // the routed experts, then the shared one
+	first         []int     // row of down of a set's first neuron
+	down          panelMatrix
+	router        neurons   // E neurons; only up is used
+	mean          []float32 // [E, padded]
+	outBias, base []float32 // OutBias and OutBias + Σ Mean, [padded]
 }
 
-// NewMoE packs a block. The matrices are copied.
+// NewMoE packs a block. The matrices are copied; biases are kept by reference.
 func NewMoE(s MoESpec) *MoE {
+	total := s.E*s.Hidden + s.Shared
+	x := &MoE{in: s.In, out: s.Out, experts: s.E, k: max(0, min(s.K, s.E)), down: newPanelMatrix(total, s.Out, hugeFloats)}
+	count := counting(max(s.In, s.Hidden, s.Shared))
 	gated := s.Gate != nil
-	x := &MoE{neurons: newNeurons(s.In, s.E*s.Hidden+s.Shared, s.Out, gated, s.Act),
-		experts: s.E, k: max(0, min(s.K, s.E)), size: s.Hidden, shared: s.Shared}
-	for e := range s.E {
-		from, first := e*s.In*s.Hidden, e*s.Hidden
-		x.up.fill(first, s.Up[from:], s.In, s.Hidden, nil)
+	add := func(f FFNSpec, first int, alloc func(n int) []float32) {
+		n := neurons{in: s.In, size: f.Hidden, act: s.Act, gateBias: f.GateBias, upBias: f.UpBias, count: count}
 		if gated {
-			x.gate.fill(first, s.Gate[from:], s.In, s.Hidden, nil)
+			n.gate = newProjection(f.Gate, s.In, f.Hidden, false, alloc)
 		}
+		n.up = newProjection(f.Up, s.In, f.Hidden, false, alloc)
+		x.sets, x.first = append(x.sets, n), append(x.first, first)
+	}
+	alloc := carve(2 * s.E * s.In * padTo(s.Hidden, panelAlign))
+	if !gated {
+		alloc = carve(s.E * s.In * padTo(s.Hidden, panelAlign))
+	}
+	for e := range s.E {
+		add(s.Expert(e), e*s.Hidden, alloc)
 	}
 	x.down.fill(0, s.Down, s.E*s.Hidden)
 	if s.Shared > 0 {
-		x.up.fill(s.E*s.Hidden, s.SharedUp, s.In, s.Shared, nil)
-		if gated {
-			x.gate.fill(s.E*s.Hidden, s.SharedGate, s.In, s.Shared, nil)
-		}
+		add(s.SharedExpert(), s.E*s.Hidden, hugeFloats)
 		x.down.fill(s.E*s.Hidden, s.SharedDown, s.Shared)
 	}
-	x.gateBias = joinBias(s.GateBias, s.E*s.Hidden, s.SharedGateBias, s.Shared)
-	x.upBias = joinBias(s.UpBias, s.E*s.Hidden, s.SharedUpBias, s.Shared)
 	if x.k < x.experts {
-		ld := rowPitch(s.In)
-		x.router = rowMatrix{make([]float32, s.E*ld), ld}
-		x.router.fill(0, s.Router, s.In, s.E, nil)
-		x.routerBias = s.RouterBias
+		x.router = neurons{in: s.In, size: s.E, upBias: s.RouterBias, count: count}
+		x.router.up = newProjection(s.Router, s.In, s.E, false, hugeFloats)
 	}
 	x.setMean(s)
 	return x
+}
+
+// carve hands out parts of one buffer of n floats.
+func carve(n int) func(n int) []float32 {
+	s := hugeFloats(n)
+	return func(n int) []float32 {
+		part := s[:n:n]
+		s = s[n:]
+		return part
+	}
+}
+
+// Bytes is the size of the packed weights, the router included.
+func (x *MoE) Bytes() int {
+	n := x.router.up.bytes() + 4*len(x.down.w)
+	for i := range x.sets {
+		n += x.sets[i].gate.bytes() + x.sets[i].up.bytes()
+	}
+	return n
 }
 
 func (x *MoE) setMean(s MoESpec) {
@@ -90,17 +113,6 @@ func (x *MoE) setMean(s MoESpec) {
 		}
 		x.base[j] = float32(sum)
 	}
-}
-
-// joinBias concatenates two biases; nil when both are absent.
-func joinBias(a []float32, na int, b []float32, nb int) []float32 {
-	if a == nil && (b == nil || nb == 0) {
-		return nil
-	}
-	out := make([]float32, na+nb)
-	copy(out[:na], a)
-	copy(out[na:], b)
-	return out
 }
 
 // moeBlock is the number of tokens that are routed together.
@@ -124,48 +136,44 @@ func (x *MoE) run(m int, in, y []float32, k int, p *Pool) int64 {
 	return int64(m) * int64(k)
 }
 
-// moeGroup is one expert's share of a block: n tokens toks (nil: all), neurons [first, first+size), hidden rows h from offset at.
+// moeGroup is one set's share of a block: n tokens toks (nil: all), with hidden rows from offset at.
 type moeGroup struct {
-	toks        []int32
-	n           int
-	first, size int
-	at          int
+	toks []int32
+	n    int
+	at   int
 }
 
 func (x *MoE) block(m int, in, y []float32, k int, p *Pool) {
-	buf := getScratch(m * x.experts)
+	buf := getScratch(m * padTo(x.experts, panelAlign))
 	defer putScratch(buf)
 	groups := x.route(m, in, k, buf, p)
-	total := 0
+	total, units := 0, 0
 	for i := range groups {
 		groups[i].at = total
-		total += groups[i].n * groups[i].size
+		total += groups[i].n * x.sets[i].pitch()
+		units = max(units, x.sets[i].units())
 	}
 	hb := getScratch(2 * total)
 	defer putScratch(hb)
 	h, tmp := hb.f[:total], hb.f[total:2*total]
 
-	chunks := ceilDiv(max(x.size, x.shared), neuronGrain)
-	p.For(len(groups)*chunks, ceilDiv(grainFlops*len(groups)*chunks, total*max(1, x.in)+1), func(lo, hi int) {
+	p.For(len(groups)*units, ceilDiv(grainFlops*len(groups)*units, total*max(1, x.in)+1), func(lo, hi int) {
 		for u := lo; u < hi; {
-			g := groups[u/chunks]
-			c := u % chunks * neuronGrain
-			n := min(chunks-u%chunks, hi-u)
-			u += n
-			if c < g.size && g.n > 0 {
-				x.activate(h[g.at+c:], tmp[g.at+c:], g.size, in, g.toks, g.n, g.first+c, min(n*neuronGrain, g.size-c))
-			}
+			i, from := u/units, u%units
+			to := min(units, from+hi-u)
+			u += to - from
+			g := groups[i]
+			x.sets[i].activate(h[g.at:], tmp[g.at:], in, g.toks, g.n, from, to)
 		}
 	})
 
-	strips := x.down.padded / stripCols
-	p.For(strips, ceilDiv(grainFlops, total*stripCols+1), func(lo, hi int) {
-		lo, hi = lo*stripCols, hi*stripCols
-		x.startOut(m, y, groups, k, lo, hi)
-		for _, g := range groups {
-			if g.n > 0 && g.size > 0 {
-				d := panelGemm{m: g.n, k: g.size, a: h[g.at:], lda: g.size, d: &x.down, row0: g.first, c: y, ldc: x.down.padded, crow: g.toks}
-				d.run(lo, hi)
+	p.For(x.down.panels(), ceilDiv(grainFlops, total*stripCols+1), func(lo, hi int) {
+		x.startOut(m, y, groups, k, lo*stripCols, min(hi*stripCols, x.down.padded))
+		for c := lo; c < hi; c++ {
+			for i, g := range groups {
+				n := &x.sets[i]
+				d := panelGemm{d: &x.down, row0: x.first[i], m: g.n, k: n.size, a: h[g.at:], lda: n.pitch(), c: y, ldc: x.down.padded, crow: g.toks, count: n.count}
+				d.run(c, c+1)
 			}
 		}
 	})
@@ -194,33 +202,31 @@ func (x *MoE) startOut(m int, y []float32, groups []moeGroup, k, lo, hi int) {
 
 // route chooses the experts of m tokens and lists the tokens of each, ascending. The lists live in buf.
 func (x *MoE) route(m int, in []float32, k int, buf *scratchBuf, p *Pool) []moeGroup {
-	groups := make([]moeGroup, x.experts, x.experts+1)
-	for e := range groups {
-		groups[e] = moeGroup{n: m, first: e * x.size, size: x.size}
+	groups := make([]moeGroup, len(x.sets))
+	for i := range groups {
+		groups[i].n = m
 	}
 	if k < x.experts {
-		x.chooseExperts(m, in, k, buf, groups, p)
-	}
-	if x.shared > 0 {
-		groups = append(groups, moeGroup{n: m, first: x.experts * x.size, size: x.shared})
+		x.chooseExperts(m, in, k, buf, groups[:x.experts], p)
 	}
 	return groups
 }
 
 func (x *MoE) chooseExperts(m int, in []float32, k int, buf *scratchBuf, groups []moeGroup, p *Pool) {
 	e := x.experts
-	logits := buf.f[:m*e]
+	ld := x.router.pitch()
+	logits := buf.f[:m*ld]
 	room := CompactRoom(e)
 	ints := buf.ints(m*k + m*k + room)
 	lists, chosen, idx := ints[:m*k], ints[m*k:2*m*k], ints[2*m*k:]
-	p.For(m, ceilDiv(grainFlops, e*max(1, x.in)), func(lo, hi int) {
-		x.project(x.router, x.routerBias, logits[lo*e:], e, in[lo*x.in:], nil, hi-lo, 0, e)
+	p.For(m, ceilDiv(grainFlops, ld*max(1, x.in)), func(lo, hi int) {
+		x.router.project(&x.router.up, x.router.upBias, logits[lo*ld:], in[lo*x.in:], nil, hi-lo, 0, x.router.units())
 	})
 	for i := range groups {
 		groups[i].n = 0
 	}
 	for t := range m {
-		for i, c := range TopK(logits[t*e:][:e], k, idx) {
+		for i, c := range TopK(logits[t*ld:][:e], k, idx) {
 			chosen[t*k+i] = c
 			groups[c].n++
 		}

@@ -40,8 +40,7 @@ func (s MoESpec) RunRef(m int, in, y []float32, keep func(t int, logits []float3
 			add(s.Expert(int(e)))
 		}
 		if s.Shared > 0 {
-			add(FFNSpec{In: s.In, Hidden: s.Shared, Out: s.Out, Gate: s.SharedGate, Up: s.SharedUp, Down: s.SharedDown,
-				GateBias: s.SharedGateBias, UpBias: s.SharedUpBias, Act: s.Act})
+			add(s.SharedExpert())
 		}
 		for j, v := range sum {
 			out[j] = float32(v)
@@ -62,4 +61,10 @@ func (s MoESpec) Expert(e int) FFNSpec {
 	f.Gate, f.Up, f.Down = part(s.Gate, s.In*s.Hidden), part(s.Up, s.In*s.Hidden), part(s.Down, s.Hidden*s.Out)
 	f.GateBias, f.UpBias = part(s.GateBias, s.Hidden), part(s.UpBias, s.Hidden)
 	return f
+}
+
+// SharedExpert is the shared expert as a block of its own, without an output bias.
+func (s MoESpec) SharedExpert() FFNSpec {
+	return FFNSpec{In: s.In, Hidden: s.Shared, Out: s.Out, Gate: s.SharedGate, Up: s.SharedUp, Down: s.SharedDown,
+		GateBias: s.SharedGateBias, UpBias: s.SharedUpBias, Act: s.Act}
 }

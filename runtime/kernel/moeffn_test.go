@@ -84,7 +84,7 @@ func TestMoEOfAllExpertsIsTheDenseBlock(t *testing.T) {
 		r := rand.New(rand.NewPCG(12, 2))
 		const e, size, in, out = 4, 24, 40, 70
 		s := randomMoE(r, moeDims{e, e, in, size, out, 0}, true, true, false)
-		f := kernel.FFNSpec{In: in, Hidden: e * size, Out: out, Act: s.Act, Down: s.Down, UpBias: s.UpBias, GateBias: s.GateBias, OutBias: s.OutBias}
+		f := kernel.FFNSpec{In: in, Hidden: e * size, Out: out, Act: s.Act, WholeUp: true, Down: s.Down, UpBias: s.UpBias, GateBias: s.GateBias, OutBias: s.OutBias}
 		f.Gate, f.Up = make([]float32, in*e*size), make([]float32, in*e*size)
 		for x := range e {
 			for l := range in {

@@ -2,36 +2,50 @@ package kernel
 
 import "sync"
 
-// neurons is a feed-forward block laid out so that one neuron can be skipped: gate and up hold one contiguous row a
-// neuron, down holds one row a neuron cut into panels of columns.
+// neurons is one set of neurons of a feed-forward block, packed so that what does not act can be skipped.
 type neurons struct {
-	in, hidden, out  int
-	gate, up         rowMatrix
-	down             panelMatrix
+	in, size         int
+	gate, up         projection
 	gateBias, upBias []float32
 	act              Act
+	count            []int32 // 0, 1, ...
 }
 
-// rowMatrix is hidden rows of in elements with pitch ld; w nil means absent.
+// projection is an [in, size] matrix in one of two layouts: panels, to be read whole, or rows, one contiguous row
+// a neuron, to be read where a neuron acts. Without either it is absent.
+type projection struct {
+	panels panelMatrix
+	rows   rowMatrix
+}
+
+// rowMatrix has row r at w[r*ld:].
 type rowMatrix struct {
 	w  []float32
 	ld int
 }
 
-// fill transposes w, [in, n] row-major, into rows [first, first+n) of r.
-func (r *rowMatrix) fill(first int, w []float32, in, n int, p *Pool) {
-	p.For(ceilDiv(n, 16), 16, func(lo, hi int) {
-		lo, hi = lo*16, min(hi*16, n)
-		for l0 := 0; l0 < in; l0 += 16 {
-			l1 := min(l0+16, in)
-			for j := lo; j < hi; j++ {
-				row := r.w[(first+j)*r.ld:][:in]
-				for l := l0; l < l1; l++ {
-					row[l] = w[l*n+j]
+func (p *projection) absent() bool { return p.panels.w == nil && p.rows.w == nil }
+
+// newProjection packs w, [in, n] row-major.
+func newProjection(w []float32, in, n int, byRow bool, alloc func(n int) []float32) projection {
+	if !byRow {
+		m := newPanelMatrix(in, n, alloc)
+		m.fill(0, w, in)
+		return projection{panels: m}
+	}
+	ld := rowPitch(in)
+	r := rowMatrix{alloc(n * ld), ld}
+	const block = 16
+	for j0 := 0; j0 < n; j0 += block {
+		for l0 := 0; l0 < in; l0 += block {
+			for j := j0; j < min(j0+block, n); j++ {
+				for l := l0; l < min(l0+block, in); l++ {
+					r.w[j*ld+l] = w[l*n+j]
 				}
 			}
 		}
-	})
+	}
+	return projection{rows: r}
 }
 
 // rowPitch is in rounded up to whole vectors, and off the multiples of a page, at which rows would share cache sets.
@@ -43,91 +57,68 @@ func rowPitch(in int) int {
 	return ld
 }
 
-// panelMatrix is [rows, cols] cut into panels of panelCols columns, each panel [rows, width] row-major; cols is padded
-// with zeros to a multiple of stripCols.
-type panelMatrix struct {
-	rows, cols, padded int
-	w                  []float32
-	all                []int32 // 0, 1, ... rows-1
-}
+func (p *projection) bytes() int { return 4 * (len(p.panels.w) + len(p.rows.w)) }
 
-const panelCols = 256
+// pitch is the distance of the hidden rows of two tokens.
+func (n *neurons) pitch() int { return padTo(n.size, panelAlign) }
 
-// fill copies w, [n, cols] row-major, into rows [first, first+n).
-func (d *panelMatrix) fill(first int, w []float32, n int) {
-	for c := 0; c < d.cols; c += panelCols {
-		pw, ld := d.panel(c)
-		for i := range n {
-			copy(pw[(first+i)*ld:], w[i*d.cols+c:i*d.cols+min(c+panelCols, d.cols)])
+// units is the number of pieces the neurons are cut into, of neuronGrain each.
+func (n *neurons) units() int { return ceilDiv(n.size, neuronGrain) }
+
+// project computes row i of dst = x[tok(i)] · p + bias for m tokens and the neurons of units [lo, hi). dst begins at the first neuron of all, with
+// pitch n.pitch(). toks nil means token i.
+func (n *neurons) project(p *projection, bias, dst, x []float32, toks []int32, m, lo, hi int) {
+	first, end := lo*neuronGrain, min(hi*neuronGrain, n.size)
+	if first >= end || m == 0 {
+		return
+	}
+	ld := n.pitch()
+	if p.rows.w != nil {
+		b := dotBlock{x: x, ldx: n.in, toks: toks, w: p.rows.w, ldw: p.rows.ld, row0: first, k: n.in, dst: dst[first:], ldd: ld}
+		b.run(m, end-first)
+	} else {
+		for i := range m {
+			clear(dst[i*ld+first : i*ld+padTo(end, panelAlign)])
 		}
+		g := panelGemm{d: &p.panels, m: m, k: n.in, a: x, lda: n.in, arow: toks, c: dst, ldc: ld, count: n.count}
+		g.run(lo, hi)
 	}
-}
-
-// panel returns the weights from column c of the panel that holds column c, and the pitch of their rows.
-func (d *panelMatrix) panel(c int) (w []float32, ld int) {
-	p := c / panelCols * panelCols
-	ld = min(panelCols, d.padded-p)
-	return d.w[p*d.rows+c-p:], ld
-}
-
-// axpy adds Σ coef[i]*row[idx[i]] to y in columns [lo, hi); y starts at column 0.
-func (d *panelMatrix) axpy(y []float32, idx []int32, coef []float32, lo, hi int) {
-	for lo < hi {
-		w, ld := d.panel(lo)
-		n := min(hi, lo/panelCols*panelCols+panelCols) - lo
-		axpyList(y[lo:lo+n], w, ld, idx, coef)
-		lo += n
-	}
-}
-
-// newNeurons makes room for hidden neurons.
-func newNeurons(in, hidden, out int, gated bool, act Act) neurons {
-	n := neurons{in: in, hidden: hidden, out: out, act: act}
-	all := make([]int32, hidden)
-	for i := range all {
-		all[i] = int32(i)
-	}
-	ld := rowPitch(in)
-	n.up = rowMatrix{NewFloats(hidden * ld), ld}
-	if gated {
-		n.gate = rowMatrix{NewFloats(hidden * ld), ld}
-	}
-	padded := padTo(out, stripCols)
-	n.down = panelMatrix{rows: hidden, cols: out, padded: padded, w: NewFloats(hidden * padded), all: all}
-	return n
-}
-
-// Bytes is the size of the packed weights.
-func (n *neurons) Bytes() int { return 4 * (len(n.gate.w) + len(n.up.w) + len(n.down.w)) }
-
-// project computes dst[i*ldd+j] = x[tok(i)] · row(first+j) + bias[first+j] for m tokens and count neurons.
-func (n *neurons) project(r rowMatrix, bias []float32, dst []float32, ldd int, x []float32, toks []int32, m, first, count int) {
-	b := dotBlock{x: x, ldx: n.in, toks: toks, w: r.w, ldw: r.ld, row0: first, k: n.in, dst: dst, ldd: ldd}
-	b.run(m, count)
 	if bias != nil {
 		for i := range m {
-			row := dst[i*ldd:][:count]
-			Add(row, row, bias[first:first+count])
+			row := dst[i*ld+first : i*ld+end]
+			Add(row, row, bias[first:end])
 		}
 	}
 }
 
-// activate computes h for neurons [first, first+count) of m tokens: h is [m, ldh] from neuron first on, tmp is of the same shape.
-func (n *neurons) activate(h, tmp []float32, ldh int, x []float32, toks []int32, m, first, count int) {
-	if n.gate.w == nil {
-		n.project(n.up, n.upBias, h, ldh, x, toks, m, first, count)
+// activate computes h for units [lo, hi) of m tokens; h and tmp are [m, pitch].
+func (n *neurons) activate(h, tmp, x []float32, toks []int32, m, lo, hi int) {
+	first, end, ld := lo*neuronGrain, min(hi*neuronGrain, n.size), n.pitch()
+	if first >= end {
+		return
+	}
+	if n.gate.absent() {
+		n.project(&n.up, n.upBias, h, x, toks, m, lo, hi)
 		for i := range m {
-			row := h[i*ldh:][:count]
+			row := h[i*ld+first : i*ld+end]
 			Activate(n.act, row, row)
 		}
 		return
 	}
-	n.project(n.gate, n.gateBias, h, ldh, x, toks, m, first, count)
-	n.project(n.up, n.upBias, tmp, ldh, x, toks, m, first, count)
+	n.project(&n.gate, n.gateBias, h, x, toks, m, lo, hi)
+	n.project(&n.up, n.upBias, tmp, x, toks, m, lo, hi)
 	for i := range m {
-		row := h[i*ldh:][:count]
-		ActivateMul(n.act, row, row, tmp[i*ldh:][:count])
+		row := h[i*ld+first : i*ld+end]
+		ActivateMul(n.act, row, row, tmp[i*ld+first:i*ld+end])
 	}
+}
+
+func counting(n int) []int32 {
+	s := make([]int32, n)
+	for i := range s {
+		s[i] = int32(i)
+	}
+	return s
 }
 
 // scratchBuf is a reusable buffer.

@@ -131,7 +131,7 @@ func (b *dotBlock) runGo(m, n int) {
 	for j := range n {
 		w := b.wRow(j)
 		for i := range m {
-			b.dst[i*b.ldd+j] = dotGo(w, b.xRow(i))
+			b.dst[i*b.ldd+j] = dotGo(b.xRow(i), w)
 		}
 	}
 }

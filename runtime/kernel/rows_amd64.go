@@ -38,12 +38,13 @@ type axpyTile struct {
 
 // panelTile is the argument of the panel kernels; ldb is in bytes.
 type panelTile struct {
-	k   int
-	ldb int
-	b   *float32
-	a   [6]*float32
-	c   [6]*float32
-	pf  *float32 // read ahead: 256 bytes for every row of b
+	k    int
+	ldb  int
+	b    *float32
+	a    [6]*float32
+	c    [6]*float32
+	pf   *float32 // read ahead: 256 bytes for every row of b and strip of columns
+	cols int
 }
 
 // The generator knows these offsets.
@@ -51,7 +52,7 @@ const (
 	_ = -uint(unsafe.Offsetof(dotTile{}.w) ^ 24 | unsafe.Offsetof(dotTile{}.x) ^ 88 | unsafe.Offsetof(dotTile{}.out) ^ 144)
 	_ = -uint(unsafe.Offsetof(axpyArgs{}.cols) ^ 48)
 	_ = -uint(unsafe.Offsetof(axpyTile{}.w) ^ 24 | unsafe.Offsetof(axpyTile{}.coef) ^ 88)
-	_ = -uint(unsafe.Offsetof(panelTile{}.a) ^ 24 | unsafe.Offsetof(panelTile{}.c) ^ 72 | unsafe.Offsetof(panelTile{}.pf) ^ 120)
+	_ = -uint(unsafe.Offsetof(panelTile{}.a) ^ 24 | unsafe.Offsetof(panelTile{}.c) ^ 72 | unsafe.Offsetof(panelTile{}.cols) ^ 128)
 )
 
 // prefixMasks[16-n:] starts with n lanes set.
@@ -252,34 +253,26 @@ func axpyList256(y, w []float32, ldw int, idx []int32, coef []float32) {
 	}
 }
 
-// panelRows are the numbers of rows the panel kernels take.
-var panelRows = [...]int{6, 4, 2, 1}
+const panelRows = 6 // most tokens of a panel kernel
 
-// stripFast adds tokens' a[l:l+kb] times b to columns [c, c+stripCols) of the output, and reads ahead from pf.
-func (g *panelGemm) stripFast(c, l, kb int, b []float32, ldb int, pf *float32) bool {
-	level, cols := ActiveLevel(), 64
-	switch level {
-	case Portable:
+// blockFast adds neurons [l, l+kb), whose rows of the panel begin at b, to columns [c, c+width). Meanwhile it reads the next block of b.
+func (g *panelGemm) blockFast(c, width, l, kb int, b []float32) bool {
+	level := ActiveLevel()
+	if level == Portable {
 		return false
-	case AVX2:
-		cols = 16
 	}
-	t := panelTile{k: kb, ldb: 4 * ldb, pf: pf}
+	t := panelTile{k: kb, ldb: 4 * width, b: &b[0], pf: &b[0], cols: width}
+	if l+kb < g.k {
+		t.pf = &b[kb*width]
+	}
 	for i := 0; i < g.m; {
-		k := 0
-		for panelRows[k] > g.m-i {
-			k++
+		mr := ceilDiv(g.m-i, ceilDiv(g.m-i, panelRows))
+		for r := range mr {
+			t.a[r] = &g.aRow(i + r)[l]
+			t.c[r] = &g.cRow(i + r)[c]
 		}
-		mr := panelRows[k]
-		for s := 0; s < stripCols; s += cols {
-			for r := range mr {
-				t.a[r] = &g.a[(i+r)*g.lda+l]
-				t.c[r] = &g.cRow(i + r)[c+s]
-			}
-			t.b = &b[s]
-			t.run(level, mr)
-			t.pf = &b[0]
-		}
+		t.run(level, mr)
+		t.pf = &b[0]
 		i += mr
 	}
 	return true
@@ -291,8 +284,12 @@ func (tile *panelTile) run(level Level, mr int) {
 		switch mr {
 		case 6:
 			panel512x6(t)
+		case 5:
+			panel512x5(t)
 		case 4:
 			panel512x4(t)
+		case 3:
+			panel512x3(t)
 		case 2:
 			panel512x2(t)
 		default:
@@ -303,8 +300,12 @@ func (tile *panelTile) run(level Level, mr int) {
 	switch mr {
 	case 6:
 		panel256x6(t)
+	case 5:
+		panel256x5(t)
 	case 4:
 		panel256x4(t)
+	case 3:
+		panel256x3(t)
 	case 2:
 		panel256x2(t)
 	default:

@@ -6,4 +6,4 @@ func (b *dotBlock) runFast(m, n int) bool { return false }
 
 func axpyListFast(y, w []float32, ldw int, idx []int32, coef []float32) bool { return false }
 
-func (g *panelGemm) stripFast(c, l, kb int, b []float32, ldb int, pf *float32) bool { return false }
+func (g *panelGemm) blockFast(c, width, l, kb int, b []float32) bool { return false }

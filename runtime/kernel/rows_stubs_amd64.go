@@ -99,42 +99,62 @@ func axpy256x8(t *byte)
 //go:noescape
 func axpy256x1(t *byte)
 
-// panel512x6: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 6, j < 64 (AVX-512).
+// panel512x6: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 6, j < t.cols, a multiple of 16 (AVX-512).
 //
 //go:noescape
 func panel512x6(t *byte)
 
-// panel256x6: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 6, j < 16 (AVX2, FMA).
+// panel256x6: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 6, j < t.cols, a multiple of 16 (AVX2, FMA).
 //
 //go:noescape
 func panel256x6(t *byte)
 
-// panel512x4: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 4, j < 64 (AVX-512).
+// panel512x5: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 5, j < t.cols, a multiple of 16 (AVX-512).
+//
+//go:noescape
+func panel512x5(t *byte)
+
+// panel256x5: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 5, j < t.cols, a multiple of 16 (AVX2, FMA).
+//
+//go:noescape
+func panel256x5(t *byte)
+
+// panel512x4: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 4, j < t.cols, a multiple of 16 (AVX-512).
 //
 //go:noescape
 func panel512x4(t *byte)
 
-// panel256x4: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 4, j < 16 (AVX2, FMA).
+// panel256x4: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 4, j < t.cols, a multiple of 16 (AVX2, FMA).
 //
 //go:noescape
 func panel256x4(t *byte)
 
-// panel512x2: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 2, j < 64 (AVX-512).
+// panel512x3: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 3, j < t.cols, a multiple of 16 (AVX-512).
+//
+//go:noescape
+func panel512x3(t *byte)
+
+// panel256x3: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 3, j < t.cols, a multiple of 16 (AVX2, FMA).
+//
+//go:noescape
+func panel256x3(t *byte)
+
+// panel512x2: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 2, j < t.cols, a multiple of 16 (AVX-512).
 //
 //go:noescape
 func panel512x2(t *byte)
 
-// panel256x2: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 2, j < 16 (AVX2, FMA).
+// panel256x2: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 2, j < t.cols, a multiple of 16 (AVX2, FMA).
 //
 //go:noescape
 func panel256x2(t *byte)
 
-// panel512x1: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 1, j < 64 (AVX-512).
+// panel512x1: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 1, j < t.cols, a multiple of 16 (AVX-512).
 //
 //go:noescape
 func panel512x1(t *byte)
 
-// panel256x1: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 1, j < 16 (AVX2, FMA).
+// panel256x1: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 1, j < t.cols, a multiple of 16 (AVX2, FMA).
 //
 //go:noescape
 func panel256x1(t *byte)

@@ -12,11 +12,16 @@ type FFNSpec struct {
 	UpBias          []float32 // [Hidden]
 	OutBias         []float32 // [Out]
 	Act             Act
+
+	// WholeUp lays Up of a gated block out for being read whole: better for KeepHidden and Dense, but then rules on the
+	// gate skip no Up row.
+	WholeUp bool
 }
 
 // FFN is a feed-forward block packed for [FFN.Dense] and [FFN.TopK]. It is immutable and safe for concurrent use.
 type FFN struct {
 	neurons
+	down    panelMatrix
 	outBias []float32
 }
 
@@ -49,15 +54,18 @@ type KeepRule struct {
 
 // NewFFN packs a block. The matrices are copied; biases are kept by reference.
 func NewFFN(s FFNSpec) *FFN {
-	f := &FFN{neurons: newNeurons(s.In, s.Hidden, s.Out, s.Gate != nil, s.Act), outBias: s.OutBias}
-	f.gateBias, f.upBias = s.GateBias, s.UpBias
-	f.up.fill(0, s.Up, s.In, s.Hidden, nil)
+	f := &FFN{outBias: s.OutBias, down: newPanelMatrix(s.Hidden, s.Out, hugeFloats)}
+	f.neurons = neurons{in: s.In, size: s.Hidden, gateBias: s.GateBias, upBias: s.UpBias, act: s.Act, count: counting(max(s.In, s.Hidden))}
 	if s.Gate != nil {
-		f.gate.fill(0, s.Gate, s.In, s.Hidden, nil)
+		f.gate = newProjection(s.Gate, s.In, s.Hidden, false, hugeFloats)
 	}
+	f.up = newProjection(s.Up, s.In, s.Hidden, s.Gate != nil && !s.WholeUp, hugeFloats)
 	f.down.fill(0, s.Down, s.Hidden)
 	return f
 }
+
+// Bytes is the size of the packed weights.
+func (f *FFN) Bytes() int { return f.gate.bytes() + f.up.bytes() + 4*len(f.down.w) }
 
 // ffnBlock is the number of tokens that share one reading of the weights.
 const ffnBlock = 128
@@ -71,9 +79,9 @@ func (f *FFN) Dense(m int, x, y []float32, p *Pool) {
 // a neuron is read only where it is kept, and for scores of the gate so is its up row, unless so many are kept that the dense product is
 // faster; y is the same either way.
 func (f *FFN) TopK(m int, x, y []float32, rule KeepRule, p *Pool) (kept int64) {
-	if rule.Kind == KeepExact && rule.K >= f.hidden {
+	if rule.Kind == KeepExact && rule.K >= f.size {
 		f.Dense(m, x, y, p)
-		return int64(m) * int64(f.hidden)
+		return int64(m) * int64(f.size)
 	}
 	if rule.Kind == KeepExact && rule.K <= 0 {
 		f.blocks(m, x, y, func(m int, x, y []float32) { f.startOut(m, y) })
@@ -88,7 +96,7 @@ func (f *FFN) blocks(m int, x, y []float32, fn func(m int, x, y []float32)) {
 	if m <= 0 {
 		return
 	}
-	x, y = x[:m*f.in], y[:m*f.out]
+	x, y = x[:m*f.in], y[:m*f.down.cols]
 	f.down.padBlocks(m, ffnBlock, y, func(t, mb int, yp []float32) { fn(mb, x[t*f.in:], yp) })
 }
 
@@ -121,52 +129,44 @@ func (f *FFN) startOut(m int, y []float32) {
 }
 
 func (f *FFN) denseBlock(m int, x, y []float32, p *Pool) {
-	buf := getScratch(2 * m * f.hidden)
+	n := m * f.pitch()
+	buf := getScratch(2 * n)
 	defer putScratch(buf)
-	h, tmp := buf.f[:m*f.hidden], buf.f[m*f.hidden:2*m*f.hidden]
+	h, tmp := buf.f[:n], buf.f[n:2*n]
 	f.startOut(m, y)
 	f.hiddenAll(h, tmp, m, x, p)
 	f.downDense(m, h, y, p)
 }
 
-// hiddenAll computes h, [m, hidden].
+// hiddenAll computes h, [m, pitch].
 func (f *FFN) hiddenAll(h, tmp []float32, m int, x []float32, p *Pool) {
-	f.eachChunk(m, p, func(first, count int) {
-		f.activate(h[first:], tmp[first:], f.hidden, x, nil, m, first, count)
-	})
+	f.eachUnit(m, p, func(lo, hi int) { f.activate(h, tmp, x, nil, m, lo, hi) })
 }
 
-// eachChunk splits the neurons in ranges that start at multiples of neuronGrain.
-func (f *FFN) eachChunk(m int, p *Pool, fn func(first, count int)) {
-	p.For(ceilDiv(f.hidden, neuronGrain), ceilDiv(grainFlops, neuronGrain*max(1, f.in*m)), func(lo, hi int) {
-		lo *= neuronGrain
-		fn(lo, min(hi*neuronGrain, f.hidden)-lo)
-	})
+// projectAll computes one projection into dst, [m, pitch].
+func (f *FFN) projectAll(w *projection, bias, dst []float32, m int, x []float32, p *Pool) {
+	f.eachUnit(m, p, func(lo, hi int) { f.project(w, bias, dst, x, nil, m, lo, hi) })
+}
+
+// eachUnit splits the units of the neurons over the threads.
+func (f *FFN) eachUnit(m int, p *Pool, fn func(lo, hi int)) {
+	p.For(f.units(), ceilDiv(grainFlops, neuronGrain*max(1, f.in*m)), fn)
 }
 
 // downDense adds h·Down to y. The work is cut by column, and by token too where there are few columns.
 func (f *FFN) downDense(m int, h, y []float32, p *Pool) {
-	unit, groups := f.down.columnUnit(p), 1
-	if units := ceilDiv(f.down.padded, unit); units < 2*p.Threads() {
-		groups = min(ceilDiv(m, 12), ceilDiv(2*p.Threads(), units))
+	panels, groups := f.down.panels(), 1
+	if panels < 2*p.Threads() {
+		groups = min(ceilDiv(m, 12), ceilDiv(2*p.Threads(), panels))
 	}
 	rows := ceilDiv(m, groups)
-	p.For(ceilDiv(f.down.padded, unit)*groups, ceilDiv(grainFlops, unit*f.hidden*rows+1), func(lo, hi int) {
+	p.For(panels*groups, ceilDiv(grainFlops, stripCols*f.size*rows+1), func(lo, hi int) {
 		for u := lo; u < hi; u++ {
-			c, t := u/groups*unit, u%groups*rows
-			if t >= m {
-				continue
+			c, t := u/groups, u%groups*rows
+			if t < m {
+				g := panelGemm{d: &f.down, m: min(rows, m-t), k: f.size, a: h[t*f.pitch():], lda: f.pitch(), c: y[t*f.down.padded:], ldc: f.down.padded, count: f.count}
+				g.run(c, c+1)
 			}
-			g := panelGemm{m: min(rows, m-t), k: f.hidden, a: h[t*f.hidden:], lda: f.hidden, d: &f.down, c: y[t*f.down.padded:], ldc: f.down.padded}
-			g.run(c, min(c+unit, f.down.padded))
 		}
 	})
-}
-
-// columnUnit is the width of the pieces that threads take: panels if there are enough of them.
-func (d *panelMatrix) columnUnit(p *Pool) int {
-	if ceilDiv(d.padded, panelCols) >= 2*p.Threads() {
-		return panelCols
-	}
-	return stripCols
 }

@@ -58,32 +58,33 @@ func (r KeepRule) selectRow(score []float32, mask uint32, idx []int32) []int32 {
 }
 
 func (f *FFN) topKBlock(m int, x, y []float32, rule KeepRule, p *Pool) (kept int64) {
-	room := CompactRoom(f.hidden)
-	buf := getScratch(2*m*f.hidden + m*room)
+	room := CompactRoom(f.size)
+	ld := f.pitch()
+	buf := getScratch(2*m*ld + m*room)
 	defer putScratch(buf)
 	ints := buf.ints(2*m + m*room)
-	h, tmp := buf.f[:m*f.hidden], buf.f[m*f.hidden:2*m*f.hidden]
-	lists := keepLists{m: m, pitch: room, n: ints[:m], idx: ints[m : m+m*room], coef: buf.f[2*m*f.hidden:]}
+	h, tmp := buf.f[:m*ld], buf.f[m*ld:2*m*ld]
+	lists := keepLists{m: m, pitch: room, n: ints[:m], idx: ints[m : m+m*room], coef: buf.f[2*m*ld:]}
 
 	score, mask := tmp, absBits
-	gated := f.gate.w != nil
+	gated := !f.gate.absent()
 	early := rule.On == KeepGateSigned || (rule.On == KeepGate && gated)
 	switch {
 	case !early:
 		f.hiddenAll(h, tmp, m, x, p)
 		score = h
 	case gated:
-		f.projectAll(f.gate, f.gateBias, tmp, m, x, p)
+		f.projectAll(&f.gate, f.gateBias, tmp, m, x, p)
 	default:
-		f.projectAll(f.up, f.upBias, tmp, m, x, p)
+		f.projectAll(&f.up, f.upBias, tmp, m, x, p)
 	}
 	if rule.On == KeepGateSigned {
 		mask = allBits
 	}
 	counts := ints[m+m*room:]
-	p.For(m, max(1, 1<<13/max(1, f.hidden)), func(lo, hi int) {
+	p.For(m, max(1, 1<<13/max(1, f.size)), func(lo, hi int) {
 		for t := lo; t < hi; t++ {
-			row := score[t*f.hidden:][:f.hidden]
+			row := score[t*ld:][:f.size]
 			if early && mask == absBits {
 				Activate(f.act, row, row)
 			}
@@ -109,36 +110,30 @@ func (f *FFN) topKBlock(m int, x, y []float32, rule KeepRule, p *Pool) (kept int
 	return kept
 }
 
-func (f *FFN) projectAll(r rowMatrix, bias, dst []float32, m int, x []float32, p *Pool) {
-	f.eachChunk(m, p, func(first, count int) {
-		f.project(r, bias, dst[first:], f.hidden, x, nil, m, first, count)
-	})
-}
-
-// upKept multiplies every coefficient by its neuron's up projection; tmp is [m, hidden].
+// upKept multiplies every coefficient by its neuron's up projection; tmp is [m, pitch].
 func (f *FFN) upKept(l *keepLists, tmp, x []float32, p *Pool) {
 	switch {
-	case l.m == 1:
+	case l.m == 1 && f.up.rows.w != nil:
 		idx, coef := l.of(0)
 		p.For(ceilDiv(len(idx), 16), ceilDiv(grainFlops, 16*max(1, f.in)), func(lo, hi int) {
 			lo, hi = lo*16, min(hi*16, len(idx))
-			b := dotBlock{x: x, w: f.up.w, ldw: f.up.ld, rows: idx[lo:hi], k: f.in, dst: tmp[lo:hi]}
+			b := dotBlock{x: x, w: f.up.rows.w, ldw: f.up.rows.ld, rows: idx[lo:hi], k: f.in, dst: tmp[lo:hi]}
 			b.run(1, hi-lo)
 			addBias(tmp[lo:hi], f.upBias, idx, lo)
 		})
 		Mul(coef, coef, tmp[:len(coef)])
-	case float64(l.total()) > upDenseShare*float64(l.m)*float64(f.hidden):
-		f.projectAll(f.up, f.upBias, tmp, l.m, x, p)
+	case f.up.rows.w == nil || float64(l.total()) > upDenseShare*float64(l.m)*float64(f.size):
+		f.projectAll(&f.up, f.upBias, tmp, l.m, x, p)
 		for t := range l.m {
 			idx, coef := l.of(t)
 			for i, r := range idx {
-				coef[i] *= tmp[t*f.hidden+int(r)]
+				coef[i] *= tmp[t*f.pitch()+int(r)]
 			}
 		}
 	default:
-		f.eachChunk(1, p, func(first, count int) {
-			for n := first; n < first+count; n += neuronGrain {
-				f.upChunk(l, x, n, min(neuronGrain, first+count-n))
+		f.eachUnit(1, p, func(lo, hi int) {
+			for n := lo * neuronGrain; n < min(hi*neuronGrain, f.size); n += neuronGrain {
+				f.upChunk(l, x, n, min(neuronGrain, f.size-n))
 			}
 		})
 	}
@@ -178,7 +173,7 @@ func (f *FFN) upChunk(l *keepLists, x []float32, first, count int) {
 			continue
 		}
 		dot := buf.f[:b-a]
-		d := dotBlock{x: x, ldx: f.in, toks: tok[a:b], w: f.up.w, ldw: f.up.ld, row0: first + n, k: f.in, dst: dot, ldd: 1}
+		d := dotBlock{x: x, ldx: f.in, toks: tok[a:b], w: f.up.rows.w, ldw: f.up.rows.ld, row0: first + n, k: f.in, dst: dot, ldd: 1}
 		d.run(len(dot), 1)
 		var bias float32
 		if f.upBias != nil {
@@ -190,50 +185,44 @@ func (f *FFN) upChunk(l *keepLists, x []float32, first, count int) {
 	}
 }
 
-// downKept adds the kept rows of down to y; tmp is [m, hidden].
+// downKept adds the kept rows of down to y; tmp is [m, pitch].
 func (f *FFN) downKept(l *keepLists, tmp, y []float32, p *Pool) {
-	if l.m > 1 && float64(l.total()) > downDenseShare*float64(l.m)*float64(f.hidden) {
+	if l.m > 1 && float64(l.total()) > downDenseShare*float64(l.m)*float64(f.size) {
 		clear(tmp)
 		for t := range l.m {
 			idx, coef := l.of(t)
 			for i, r := range idx {
-				tmp[t*f.hidden+int(r)] = coef[i]
+				tmp[t*f.pitch()+int(r)] = coef[i]
 			}
 		}
 		f.downDense(l.m, tmp, y, p)
 		return
 	}
-	unit := f.down.columnUnit(p)
-	work := 1 + int(l.total())*unit
-	p.For(ceilDiv(f.down.padded, unit), ceilDiv(grainFlops, work), func(lo, hi int) {
-		lo, hi = lo*unit, min(hi*unit, f.down.padded)
-		if l.m == 1 {
-			idx, coef := l.of(0)
-			f.down.axpy(y, idx, coef, lo, hi)
-			return
-		}
-		for lo < hi {
-			n := min(hi, lo/panelCols*panelCols+panelCols) - lo
-			f.downColumns(l, y, lo, n)
-			lo += n
+	work := 1 + int(l.total())*stripCols
+	p.For(f.down.panels(), ceilDiv(grainFlops, work), func(lo, hi int) {
+		for c := lo; c < hi; c++ {
+			f.downPanel(l, y, c*stripCols)
 		}
 	})
 }
 
-// downColumns serves columns [c, c+n) of one panel, by blocks of neurons that stay in cache for all tokens.
-func (f *FFN) downColumns(l *keepLists, y []float32, c, n int) {
+// downPanel serves the columns of one panel, by blocks of neurons that stay in cache for all tokens.
+func (f *FFN) downPanel(l *keepLists, y []float32, c int) {
+	const block = 1024
+	w, width := f.down.panel(c)
+	if l.m == 1 {
+		idx, coef := l.of(0)
+		axpyList(y[c:c+width], w, width, idx, coef)
+		return
+	}
 	var at [ffnBlock]int
-	w, ld := f.down.panel(c)
-	for last := panelK; last < f.hidden+panelK; last += panelK {
+	for last := block; last < f.size+block; last += block {
 		for t := range l.m {
 			idx, coef := l.of(t)
 			a := at[t]
-			b := a
-			for b < len(idx) && int(idx[b]) < last {
-				b++
-			}
-			axpyList(y[t*f.down.padded+c:][:n], w, ld, idx[a:b], coef[a:b])
-			at[t] = b
+			b, _ := slices.BinarySearch(idx[a:], int32(last))
+			axpyList(y[t*f.down.padded+c:][:width], w, width, idx[a:a+b], coef[a:a+b])
+			at[t] = a + b
 		}
 	}
 }

@@ -47,6 +47,7 @@ const (
 	ptA   = 24
 	ptC   = 72
 	ptPf  = 120
+	ptCols = 128
 )
 
 func rowsFamily() {
@@ -59,7 +60,7 @@ func rowsFamily() {
 	axpy512()
 	axpy256(8)
 	axpy256(1)
-	for _, mr := range []int{6, 4, 2, 1} {
+	for _, mr := range []int{6, 5, 4, 3, 2, 1} {
 		panel512(mr)
 		panel256(mr)
 	}
@@ -415,26 +416,44 @@ func axpy256(rows int) {
 	RET()
 }
 
-// panel512 adds mr rows of A times k rows of 64 columns of B.
+// panel512 adds mr rows of A times k rows of B, 64 columns at a time and then 16.
 func panel512(mr int) {
-	stripTile(fmt.Sprintf("panel512x%d", mr), fmt.Sprintf("panel512x%d: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < %d, j < 64 (AVX-512).", mr, mr),
-		mr, 4, 64, func() reg.VecVirtual { return ZMM() })
+	panelKernel(fmt.Sprintf("panel512x%d", mr), fmt.Sprintf("panel512x%d: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < %d, j < t.cols, a multiple of 16 (AVX-512).", mr, mr),
+		mr, []int{4, 1}, 64, func() reg.VecVirtual { return ZMM() })
 }
 
-// panel256 is panel512 on 16 columns.
+// panel256 is panel512 on 16 columns at a time.
 func panel256(mr int) {
-	stripTile(fmt.Sprintf("panel256x%d", mr), fmt.Sprintf("panel256x%d: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < %d, j < 16 (AVX2, FMA).", mr, mr),
-		mr, 2, 32, func() reg.VecVirtual { return YMM() })
+	panelKernel(fmt.Sprintf("panel256x%d", mr), fmt.Sprintf("panel256x%d: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < %d, j < t.cols, a multiple of 16 (AVX2, FMA).", mr, mr),
+		mr, []int{2}, 32, func() reg.VecVirtual { return YMM() })
 }
 
-func stripTile(name, doc string, mr, vecs, bytes int, vec func() reg.VecVirtual) {
+func panelKernel(name, doc string, mr int, widths []int, bytes int, vec func() reg.VecVirtual) {
 	t := tileArg(name, doc)
+	at, cols := GP64(), loadField(t, ptCols) // offset of the columns in bytes, columns left
+	XORQ(at, at)
+	for _, vecs := range widths {
+		id := fmt.Sprintf("%s_%d", name, vecs)
+		Label(id)
+		CMPQ(cols, Imm(uint64(vecs*bytes/4)))
+		JLT(LabelRef(id + "_end"))
+		panelStrip(id, t, at, mr, vecs, bytes, vec)
+		ADDQ(U32(vecs*bytes), at)
+		SUBQ(Imm(uint64(vecs*bytes/4)), cols)
+		JMP(LabelRef(id))
+		Label(id + "_end")
+	}
+	VZEROUPPER()
+	RET()
+}
+
+func panelStrip(id string, t, at reg.GPVirtual, mr, vecs, bytes int, vec func() reg.VecVirtual) {
 	acc := make([][]reg.VecVirtual, mr)
 	for i := range acc {
 		c := loadField(t, ptC+8*i)
 		for v := range vecs {
 			r := vec()
-			VMOVUPS(memAt(c, bytes*v), r)
+			VMOVUPS(Mem{Base: c, Index: at, Scale: 1, Disp: bytes * v}, r)
 			acc[i] = append(acc[i], r)
 		}
 	}
@@ -442,10 +461,11 @@ func stripTile(name, doc string, mr, vecs, bytes int, vec func() reg.VecVirtual)
 	for i := range mr {
 		a = append(a, loadField(t, ptA+8*i))
 	}
-	b, ldb, k := loadField(t, ptB), loadField(t, ptLdb), loadField(t, ptK)
+	b, k := loadField(t, ptB), loadField(t, ptK)
+	ADDQ(at, b)
 	l, pf := GP64(), loadField(t, ptPf)
 	XORQ(l, l)
-	Label(name + "_loop")
+	Label(id + "_loop")
 	for i := range panelAhead {
 		PREFETCHT1(memAt(pf, 64*i))
 	}
@@ -455,7 +475,7 @@ func stripTile(name, doc string, mr, vecs, bytes int, vec func() reg.VecVirtual)
 		bv[v] = vec()
 		VMOVUPS(memAt(b, bytes*v), bv[v])
 	}
-	ADDQ(ldb, b)
+	ADDQ(memAt(t, ptLdb), b)
 	for i := range a {
 		s := vec()
 		VBROADCASTSS(Mem{Base: a[i], Index: l, Scale: 4}, s)
@@ -465,13 +485,11 @@ func stripTile(name, doc string, mr, vecs, bytes int, vec func() reg.VecVirtual)
 	}
 	INCQ(l)
 	CMPQ(l, k)
-	JLT(LabelRef(name + "_loop"))
+	JLT(LabelRef(id + "_loop"))
 	for i := range acc {
 		c := loadField(t, ptC+8*i)
 		for v := range vecs {
-			VMOVUPS(acc[i][v], memAt(c, bytes*v))
+			VMOVUPS(acc[i][v], Mem{Base: c, Index: at, Scale: 1, Disp: bytes * v})
 		}
 	}
-	VZEROUPPER()
-	RET()
 }
