@@ -41,6 +41,9 @@ func NewConv(spec ConvSpec, w []float32) *Conv {
 	if c.ldw%512 == 0 {
 		c.ldw += 16 // keeps the rows of a tile apart in the cache
 	}
+	if spec.Bias != nil {
+		_ = spec.Bias[:spec.OutChannels]
+	}
 	c.w = NewFloats(spec.OutChannels * c.ldw)
 	for i := range spec.OutChannels {
 		copy(c.w[i*c.ldw:], w[i*c.k:][:c.k])

@@ -121,6 +121,20 @@ func TestConvManyChannels(t *testing.T) {
 	})
 }
 
+func TestConvDepthwisePools(t *testing.T) {
+	spec := kernel.ConvSpec{InChannels: 70, OutChannels: 140, Group: 70, Kernel: [3]int{1, 3, 3}, Stride: [3]int{1, 2, 2}, Dilation: [3]int{1, 1, 1}, PadBegin: [3]int{0, 1, 1}, PadEnd: [3]int{0, 1, 1}, Act: kernel.ActRelu}
+	w, in := kerneltest.Random(140*9, 1), [3]int{1, 23, 41}
+	x := kerneltest.Random(3*70*23*41, 2)
+	kerneltest.EachLevel(t, func(t *testing.T) {
+		want := convOracle(spec, 3, in, [3]int{1, 12, 21}, x, w)
+		kerneltest.EachPool(t, func(t *testing.T, p *kernel.Pool) {
+			y := make([]float32, len(want))
+			kernel.NewConv(spec, w).Run(3, in, x, y, p)
+			convTol.Compare(t, want, y)
+		})
+	})
+}
+
 func TestConvOutputSize(t *testing.T) {
 	c := kernel.NewConv(kernel.ConvSpec{InChannels: 1, OutChannels: 1, Kernel: [3]int{0, 3, 5}, Stride: [3]int{0, 2, 1}, Dilation: [3]int{0, 1, 2}, PadBegin: [3]int{0, 1, 0}}, make([]float32, 15))
 	require.Equal(t, [3]int{1, 4, 2}, c.OutputSize([3]int{1, 8, 10}))

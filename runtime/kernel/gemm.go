@@ -1,15 +1,5 @@
 package kernel
 
-// Epilogue is work done on each finished part of C while it is in cache, in
-// this order: c += Bias[column]; c = Act(c); c *= Mul; c += Add. Nil slices and
-// ActNone are absent. Mul and Add have C's layout (same leading dimension) and
-// must not overlap C.
-type Epilogue struct {
-	Bias     []float32
-	Act      Act
-	Mul, Add []float32
-}
-
 // Gemm computes C = A*B, or C += A*B with accumulate, then applies ep (nil:
 // nothing) to C. A is [m,B.K] with leading dimension lda, C is [m,B.N] with ldc.
 //
@@ -18,6 +8,11 @@ type Epilogue struct {
 // on m, nor on the number of threads, nor on which of AVX2 and AVX-512 runs; the
 // portable code rounds the product before it adds.
 func Gemm(m int, a []float32, lda int, b *PackedB, c []float32, ldc int, accumulate bool, ep *Epilogue, p *Pool) {
+	checkMatrix(a, m, b.K, lda)
+	checkMatrix(c, m, b.N, ldc)
+	if ep != nil && ep.Bias != nil {
+		_ = ep.Bias[:b.N]
+	}
 	g := product{
 		level: ActiveLevel(), m: m, n: b.N, k: b.K,
 		a: a, lda: lda, b: matrixB{data: b.data, packed: true, rows: b.K},
@@ -41,6 +36,7 @@ func Gemm(m int, a []float32, lda int, b *PackedB, c []float32, ldc int, accumul
 // chain of each element is that of Gemm: scaled by alpha at the end if beta is
 // 0, otherwise started from beta*C with alpha*A as the left factor.
 func GemmUnpacked(m, n, k int, a []float32, lda int, transA bool, b []float32, ldb int, transB bool, alpha float32, c []float32, ldc int, beta float32, p *Pool, scratch *Scratch) {
+	checkOperands(m, n, k, a, lda, transA, b, ldb, transB, c, ldc)
 	g := product{
 		level: ActiveLevel(), m: m, n: n, k: k,
 		a: a, lda: lda, transA: transA,
@@ -66,6 +62,10 @@ func BatchGemm(batch, m, n, k int, a []float32, strideA, lda int, transA bool, b
 	if batch == 1 {
 		GemmUnpacked(m, n, k, a, lda, transA, b, ldb, transB, alpha, c, ldc, 0, p, nil)
 		return
+	}
+	if batch > 0 {
+		last := batch - 1
+		checkOperands(m, n, k, a[last*strideA:], lda, transA, b[last*strideB:], ldb, transB, c[last*strideC:], ldc)
 	}
 	g := product{level: ActiveLevel(), m: m, n: n, k: k, lda: lda, transA: transA, ldc: ldc, alpha: alpha}
 	if m <= 0 || n <= 0 || k <= 0 {
@@ -98,4 +98,29 @@ func (g *product) trivial() bool {
 		g.ep.row(row, i*g.ldc, 0)
 	}
 	return true
+}
+
+// checkMatrix panics if x is too short for a rows x cols matrix: the assembly
+// does not look.
+func checkMatrix(x []float32, rows, cols, ld int) {
+	if rows > 0 && cols > 0 {
+		_ = x[(rows-1)*ld+cols-1]
+	}
+}
+
+func checkOperands(m, n, k int, a []float32, lda int, transA bool, b []float32, ldb int, transB bool, c []float32, ldc int) {
+	if m <= 0 || n <= 0 {
+		return
+	}
+	if transA {
+		checkMatrix(a, k, m, lda)
+	} else {
+		checkMatrix(a, m, k, lda)
+	}
+	if transB {
+		checkMatrix(b, n, k, ldb)
+	} else {
+		checkMatrix(b, k, n, ldb)
+	}
+	checkMatrix(c, m, n, ldc)
 }

@@ -1,89 +1,66 @@
 package kernel
 
-// gemmRef is the plain loop, the contract of all float32 products:
-// c[i,j] = ep(alpha * sum_k a[i,k]*b[k,j] + beta*c[i,j]).
-func gemmRef(m, n, k int, a []float32, lda int, transA bool, b []float32, ldb int, transB bool, alpha float32, c []float32, ldc int, beta float32, ep *Epilogue) {
-	at := func(x []float32, ld int, trans bool, i, j int) float32 {
-		if trans {
-			return x[j*ld+i]
+// tileRef is the tile in plain Go: c = load ? c : 0, plus A*B, then scale, bias,
+// row bias and relu as the flags and slices say. It works two rows and four
+// columns at a time.
+func tileRef(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, flags uint64, alpha float32, bias, rowBias []float32) {
+	for i := 0; i < m; i += 2 {
+		i2 := min(i+1, m-1) // an odd last row is computed twice
+		a0, a1 := a[i*lda:][:k], a[i2*lda:][:k]
+		c0, c1 := c[i*ldc:][:n], c[i2*ldc:][:n]
+		j := 0
+		for ; j+4 <= n; j += 4 {
+			var s, t [4]float32
+			if flags&flagLoad != 0 {
+				s, t = [4]float32(c0[j:]), [4]float32(c1[j:])
+			}
+			s0, s1, s2, s3 := s[0], s[1], s[2], s[3]
+			t0, t1, t2, t3 := t[0], t[1], t[2], t[3]
+			q := b[j:]
+			for x, v := range a0 {
+				r := q[x*ldb:][:4:4]
+				u := a1[x]
+				s0 += float32(v * r[0])
+				s1 += float32(v * r[1])
+				s2 += float32(v * r[2])
+				s3 += float32(v * r[3])
+				t0 += float32(u * r[0])
+				t1 += float32(u * r[1])
+				t2 += float32(u * r[2])
+				t3 += float32(u * r[3])
+			}
+			copy(c0[j:], []float32{s0, s1, s2, s3})
+			copy(c1[j:], []float32{t0, t1, t2, t3})
 		}
-		return x[i*ld+j]
+		for ; j < n; j++ {
+			var s, t float32
+			if flags&flagLoad != 0 {
+				s, t = c0[j], c1[j]
+			}
+			for x, v := range a0 {
+				w := b[x*ldb+j]
+				s += float32(v * w)
+				t += float32(a1[x] * w)
+			}
+			c0[j], c1[j] = s, t
+		}
 	}
 	for i := range m {
 		row := c[i*ldc:][:n]
-		for j := range row {
-			var s float32
-			for q := range k {
-				s += float32(at(a, lda, transA, i, q) * at(b, ldb, transB, q, j))
+		for j, v := range row {
+			if flags&flagScale != 0 {
+				v *= alpha
 			}
-			s *= alpha
-			if beta != 0 {
-				s += float32(beta * row[j])
+			if bias != nil {
+				v += bias[j]
 			}
-			row[j] = s
-		}
-		ep.row(row, i*ldc, 0)
-	}
-}
-
-// row applies the epilogue to the elements of C at offset off, which belong to
-// the columns from col on.
-func (ep *Epilogue) row(c []float32, off, col int) {
-	if ep == nil {
-		return
-	}
-	if ep.Bias != nil {
-		Add(c, c, ep.Bias[col:][:len(c)])
-	}
-	ep.tail(c, off, false)
-}
-
-// tail is row without the bias and, if skipAct, without the activation.
-func (ep *Epilogue) tail(c []float32, off int, skipAct bool) {
-	if ep.Act != ActNone && !skipAct {
-		Activate(ep.Act, c, c)
-	}
-	if ep.Mul != nil {
-		Mul(c, c, ep.Mul[off:][:len(c)])
-	}
-	if ep.Add != nil {
-		Add(c, c, ep.Add[off:][:len(c)])
-	}
-}
-
-// GemmF64 computes C = alpha*op(A)*op(B) + beta*C in float64 with plain loops;
-// arguments as for GemmUnpacked.
-func GemmF64(m, n, k int, a []float64, lda int, transA bool, b []float64, ldb int, transB bool, alpha float64, c []float64, ldc int, beta float64, p *Pool) {
-	p.For(m, 1+(1<<12)/(n*k+1), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			gemmF64Row(i, n, k, a, lda, transA, b, ldb, transB, alpha, c[i*ldc:][:n], beta)
-		}
-	})
-}
-
-func gemmF64Row(i, n, k int, a []float64, lda int, transA bool, b []float64, ldb int, transB bool, alpha float64, row []float64, beta float64) {
-	if beta == 0 {
-		clear(row)
-	} else {
-		for j := range row {
-			row[j] *= beta
-		}
-	}
-	for q := range k {
-		x := alpha
-		if transA {
-			x *= a[q*lda+i]
-		} else {
-			x *= a[i*lda+q]
-		}
-		if transB {
-			for j := range row {
-				row[j] += x * b[j*ldb+q]
+			if rowBias != nil {
+				v += rowBias[i]
 			}
-			continue
-		}
-		for j, v := range b[q*ldb:][:n] {
-			row[j] += x * v
+			if flags&flagRelu != 0 && v < 0 {
+				v = 0
+			}
+			row[j] = v
 		}
 	}
 }

@@ -293,6 +293,18 @@ func TestGemmSameBits(t *testing.T) {
 	})
 }
 
+// TestGemmShortSlices: what would make the assembly leave a slice panics first.
+func TestGemmShortSlices(t *testing.T) {
+	x := func(n int) []float32 { return make([]float32, n) }
+	b := kernel.PackB(5, 6, x(30), 6, false, nil)
+	require.Panics(t, func() { kernel.Gemm(3, x(14), 5, b, x(18), 6, false, nil, nil) })
+	require.Panics(t, func() { kernel.Gemm(3, x(15), 5, b, x(17), 6, false, nil, nil) })
+	require.Panics(t, func() { kernel.Gemm(3, x(15), 5, b, x(18), 6, false, &kernel.Epilogue{Bias: x(5)}, nil) })
+	require.Panics(t, func() { kernel.GemmUnpacked(3, 6, 5, x(15), 5, false, x(29), 6, false, 1, x(18), 6, 0, nil, nil) })
+	require.Panics(t, func() { kernel.BatchGemm(2, 3, 6, 5, x(30), 15, 5, false, x(59), 30, 6, false, 1, x(36), 18, 6, nil) })
+	require.Panics(t, func() { kernel.PackB(5, 6, x(29), 6, false, nil) })
+}
+
 func TestPackBRoundTrip(t *testing.T) {
 	kerneltest.EachLevel(t, func(t *testing.T) {
 		for _, s := range [][2]int{{1, 1}, {3, 48}, {5, 49}, {64, 130}, {0, 5}, {4, 0}} {
