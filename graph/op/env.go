@@ -8,6 +8,7 @@ import (
 )
 
 // Env is what inference knows while it walks a graph: types found so far, the contents of small integer tensors, the versions in force.
+// It remembers values by identity: after an edit that changes the type of a value it has seen, make a new one. One goroutine may use it.
 type Env struct {
 	run    *run
 	parent *Env // of a trial: consulted for what this one does not know
@@ -67,7 +68,7 @@ func (e *Env) trial() *Env {
 }
 
 // opset is the version of a domain in force: the function's import, else the model's. Files older than IR 3 import nothing and mean
-// version 1 of the default domain.
+// version 1 of the default domain. A domain that nothing imports is taken at its newest.
 func (e *Env) opset(domain string) int {
 	if e.function != nil {
 		if v := e.function.Opset(domain); v != 0 {
@@ -77,7 +78,10 @@ func (e *Env) opset(domain string) int {
 	if m := e.run.model; m.IRVersion < 3 && len(m.Opsets) == 0 && graph.CanonicalDomain(domain) == "" {
 		return 1
 	}
-	return int(e.run.model.Opset(domain))
+	if v := e.run.model.Opset(domain); v != 0 {
+		return int(v)
+	}
+	return Newest(domain)
 }
 
 // typeOf is the best type known for v.

@@ -68,8 +68,14 @@ func Infer(m *graph.Model, opt InferOptions) (InferReport, error) {
 }
 
 // InferNode infers the types of one node's outputs from those of its inputs, in place. opset is the version of the node's domain; 0
-// takes the model's import. The error says why an output has no type.
+// takes the model's import. What small integer inputs hold is found by running the rules of the nodes before. The error says why an
+// output has no type, or how the node contradicts its inputs.
 func InferNode(n *graph.Node, opset int, env *Env) error {
+	env.lazy = true
+	for _, v := range n.Outputs() {
+		delete(env.known, v)
+		delete(env.data, v)
+	}
 	if opset == 0 {
 		opset = env.opset(n.ID.Domain)
 	}

@@ -229,6 +229,37 @@ func TestUpdate(t *testing.T) {
 	require.Equal(t, 1, report.Values)
 }
 
+func TestInferNode(t *testing.T) {
+	m := parse(t, opset11+`g (float[N,M,8] x) => (float[a] y) { s = Shape (x)  two = Constant <value = int64[2] {0, 1}> ()  d = Gather (s, two)
+		last = Constant <value = int64[1] {4}> ()  to = Concat <axis = 0> (d, last)  y = Identity (x) }`)
+	env := op.NewEnv(m, op.InferOptions{})
+	x, y := m.Graph.Find("x"), m.Graph.Find("y")
+	to := m.Graph.Find("to")
+	to.Type = graph.TensorType(tensor.Int64, graph.ShapeOf(graph.Const(3)))
+	for _, v := range []string{"s", "two", "d", "last"} {
+		p, _ := m.Graph.Find(v).Producer()
+		require.NoError(t, op.InferNode(p, 0, env))
+	}
+	env = op.NewEnv(m, op.InferOptions{}) // knows nothing of what those hold
+	w := m.Graph.AddInit("w", tensor.Zeros(tensor.Float32, 8, 4))
+	h := m.Graph.NewValue("h", graph.Type{})
+	n := graph.NewNode(graph.OpID{Op: "MatMul"}, []*graph.Value{x, w}, []*graph.Value{h})
+	last, _ := y.Producer()
+	m.Graph.InsertBefore(n, last)
+	require.NoError(t, op.InferNode(n, 0, env))
+	require.Equal(t, "float[N,M,4]", h.Type.String())
+
+	r := m.Graph.NewValue("r", graph.Type{})
+	n = graph.NewNode(graph.OpID{Op: "Reshape"}, []*graph.Value{h, to}, []*graph.Value{r})
+	m.Graph.InsertBefore(n, last)
+	require.NoError(t, op.InferNode(n, 11, env))
+	require.Equal(t, "float[N,M,4]", r.Type.String())
+
+	bad := graph.NewNode(graph.OpID{Op: "MatMul"}, []*graph.Value{h, w}, []*graph.Value{m.Graph.NewValue("z", graph.Type{})})
+	m.Graph.InsertBefore(bad, last)
+	require.ErrorContains(t, op.InferNode(bad, 0, env), "dims 4 and 8 differ")
+}
+
 // Nested branches, loops and calls stay cheap, also where each level doubles the work.
 func TestInferIsBounded(t *testing.T) {
 	inner := "r30 = Relu (x)"
