@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// ClusterOptions steers BalancedKMeans. The zero value is the reference setting: 8 iterations, seed 0, one start.
+// ClusterOptions steers BalancedKMeans. The zero value means 8 iterations, seed 0, the best of 8 starts.
 type ClusterOptions struct {
 	Iterations int // 0 means 8
 	Seed       uint64
-	Restarts   int // starts tried; the one of least within-cluster distance wins; 0 means 1
+	Restarts   int // starts tried; the one of least within-cluster distance wins; 0 means 8
 }
 
 // BalancedKMeans splits the points [n, d] into e clusters of ⌊n/e⌋ or ⌈n/e⌉ points: k-means whose assignment step is the exact
@@ -31,9 +31,12 @@ func BalancedKMeans(points Matrix, e int, opt ClusterOptions) (Experts, float64,
 	if opt.Iterations <= 0 {
 		opt.Iterations = 8
 	}
+	if opt.Restarts <= 0 {
+		opt.Restarts = 8
+	}
 	var best []int
 	var bestSum float64
-	for run := range max(opt.Restarts, 1) {
+	for run := range opt.Restarts {
 		assign, sum, err := kmeansOnce(points, e, opt.Iterations, source{rand.NewPCG(opt.Seed, uint64(run))})
 		if err != nil {
 			return Experts{}, 0, err

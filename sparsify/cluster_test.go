@@ -52,13 +52,13 @@ func TestBalancedKMeansFindsPlantedGroups(t *testing.T) {
 func TestBalancedKMeansUnevenAndDegenerate(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	p := randomMatrix(r, 43, 5)
-	one, sum1, err := BalancedKMeans(p, 8, ClusterOptions{Iterations: 1})
+	one, sum1, err := BalancedKMeans(p, 8, ClusterOptions{Iterations: 1, Restarts: 1})
 	require.NoError(t, err)
 	requireBalanced(t, one.Assign, 8)
-	_, sum8, err := BalancedKMeans(p, 8, ClusterOptions{})
+	_, sum8, err := BalancedKMeans(p, 8, ClusterOptions{Restarts: 1})
 	require.NoError(t, err)
 	require.Less(t, sum8, sum1, "iterations lower the sum of squares")
-	_, many, err := BalancedKMeans(p, 8, ClusterOptions{Restarts: 5})
+	_, many, err := BalancedKMeans(p, 8, ClusterOptions{})
 	require.NoError(t, err)
 	require.LessOrEqual(t, many, sum8)
 

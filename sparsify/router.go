@@ -14,7 +14,7 @@ type Router struct {
 // RouterOptions steers FitRouter.
 type RouterOptions struct {
 	Ridge float64 // λ as a share of the mean diagonal of the inputs' covariance; 0 means 1e-2
-	Eps   float64 // added to a norm before the logarithm, as a share of the mean norm; 0 means 1e-2
+	Eps   float64 // added to a norm before the logarithm, as a share of the mean norm; 0 means 0.1
 }
 
 // FitRouter fits a linear router in closed form: ridge regression of log(|Z_e| + ε) on [x, 1]; x is [T, inputs], norms [T, E] holds |Z_e| as
@@ -46,11 +46,11 @@ func SolveRouter(g *Moments, ridge float64) (*Router, error) {
 	return &Router{W: fit.W, B: fit.B}, nil
 }
 
-// LogNorms returns log(norm + ε) with ε = eps times the mean norm (eps 0: 1e-2), so that an expert that is silent on a token, common with
+// LogNorms returns log(norm + ε) with ε = eps times the mean norm (eps 0: 0.1), so that an expert that is silent on a token, common with
 // ReLU, does not dominate the fit.
 func LogNorms(norms Matrix, eps float64) (Matrix, error) {
 	if eps == 0 {
-		eps = 1e-2
+		eps = 0.1
 	}
 	var mean float64
 	for i, v := range norms.Data {
