@@ -4,6 +4,7 @@ package onnxio
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 
@@ -13,6 +14,9 @@ import (
 // syncDir makes renames in a folder durable. Some file systems cannot, and say so.
 func syncDir(path string) error {
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // a folder that may be written to and not read
+	}
 	if err != nil {
 		return err
 	}
@@ -26,6 +30,9 @@ func syncDir(path string) error {
 // lockDir lets one save at a time commit in a folder. The lock ends with the process; a file system without locks gives none.
 func lockDir(path string) (func(), error) {
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return func() {}, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/edsrzf/mmap-go"
 )
@@ -15,8 +16,9 @@ type mapping struct {
 	b  []byte
 	mm mmap.MMap
 
-	once sync.Once
-	err  error
+	once   sync.Once
+	closed atomic.Bool
+	err    error
 }
 
 // mapFile maps f, a regular file of the given size. f may be closed afterwards.
@@ -36,10 +38,10 @@ func mapFile(f *os.File, size int64) (*mapping, error) {
 
 func (m *mapping) close() error {
 	m.once.Do(func() {
+		m.closed.Store(true)
 		if m.mm != nil {
 			m.err = m.mm.Unmap()
 		}
-		m.b = nil
 	})
 	return m.err
 }
@@ -72,8 +74,13 @@ type region struct {
 	external bool // of a data file, not of the model file
 }
 
-// Bytes implements tensor.Storage.
-func (r *region) Bytes() []byte { return r.b }
+// Bytes implements tensor.Storage. It panics when the model was closed, instead of reading memory that is gone.
+func (r *region) Bytes() []byte {
+	if r.m != nil && r.m.closed.Load() {
+		panic("onnxio: use of a tensor whose model is closed")
+	}
+	return r.b
+}
 
 // Len implements tensor.Storage.
 func (r *region) Len() int64 { return int64(len(r.b)) }

@@ -72,6 +72,7 @@ func Save(m *graph.Model, path string, opt SaveOptions) error {
 type saver struct {
 	disk  disk
 	opt   SaveOptions
+	limit int64 // of the model file [maxMessage]
 	done  int64
 	total int64
 }
@@ -82,6 +83,9 @@ func (s *saver) save(m *graph.Model, path string) error {
 	}
 	if s.opt.Align <= 0 {
 		s.opt.Align = 4096
+	}
+	if s.limit == 0 {
+		s.limit = maxMessage
 	}
 	if s.opt.Ctx == nil {
 		s.opt.Ctx = context.Background()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"hash/maphash"
+	"io"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
@@ -40,15 +41,15 @@ func (s *saver) plan(m *graph.Model) (*plan, error) {
 	}
 	p := s.arrange(all, choose(s.opt.External))
 	size, err := p.modelSize(m)
-	if err == nil && size > maxMessage && s.opt.External != ExternalAlways {
+	if err == nil && size > s.limit && s.opt.External != ExternalAlways {
 		if s.opt.External == ExternalNever {
-			return nil, fmt.Errorf("the model needs %d bytes, and a model file can have no more than %d: let tensors go to a data file", size, maxMessage)
+			return nil, fmt.Errorf("the model needs %d bytes, and a model file can have no more than %d: let tensors go to a data file", size, s.limit)
 		}
 		p = s.arrange(all, choose(ExternalAlways))
 		size, err = p.modelSize(m)
 	}
-	if err == nil && size > maxMessage {
-		err = fmt.Errorf("the model needs %d bytes without the tensors in the data file, and a model file can have no more than %d", size, maxMessage)
+	if err == nil && size > s.limit {
+		err = fmt.Errorf("the model needs %d bytes without the tensors in the data file, and a model file can have no more than %d", size, s.limit)
 	}
 	s.total = size
 	for _, t := range p.order {
@@ -116,12 +117,14 @@ func (s *saver) arrange(all []*tensor.Tensor, chosen func(*tensor.Tensor) bool) 
 		if !chosen(t) {
 			continue
 		}
-		key := keyOf(seed, t)
-		if twin := findTwin(same[key], t); twin != nil {
-			p.places[t] = p.places[twin]
-			continue
+		if _, made := t.Storage().(io.WriterTo); !made { // else the bytes do not exist before they are written
+			key := keyOf(seed, t)
+			if twin := findTwin(same[key], t); twin != nil {
+				p.places[t] = p.places[twin]
+				continue
+			}
+			same[key] = append(same[key], t)
 		}
-		same[key] = append(same[key], t)
 		end = (end + s.opt.Align - 1) / s.opt.Align * s.opt.Align
 		n := t.Storage().Len()
 		p.places[t] = &place{location: p.location, offset: end, length: n}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -398,4 +399,85 @@ func TestSaveSharedExternal(t *testing.T) {
 		require.NoError(t, m.Close())
 	}
 	require.Greater(t, n, 3)
+}
+
+// Beyond the size that a message may have, tensors go to a data file by themselves, or the save fails before it writes.
+func TestSaveTooLarge(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "m.onnx")
+	for _, form := range []ExternalForm{ExternalKeep, ExternalAuto} {
+		require.NoError(t, (&saver{disk: osDisk{}, opt: SaveOptions{External: form}, limit: 4000}).save(small(1), path))
+		require.Len(t, names(t, dir), 2)
+		require.Equal(t, values(small(1)), values(load(t, path)))
+	}
+	before := readFile(t, path)
+	err := (&saver{disk: osDisk{}, opt: SaveOptions{External: ExternalNever}, limit: 4000}).save(small(2), path)
+	require.ErrorContains(t, err, "let tensors go to a data file")
+	err = (&saver{disk: osDisk{}, limit: 100}).save(small(2), path)
+	require.ErrorContains(t, err, "without the tensors in the data file")
+	require.Equal(t, before, readFile(t, path))
+	require.Len(t, names(t, dir), 2)
+}
+
+// streamed is storage whose bytes come into being when they are written.
+type streamed struct{ n int64 }
+
+func (s streamed) Bytes() []byte { panic("asked for all bytes at once") }
+func (s streamed) Len() int64    { return s.n }
+func (s streamed) WriteTo(w io.Writer) (int64, error) {
+	for i := range s.n {
+		if _, err := w.Write([]byte{byte(i)}); err != nil {
+			return i, err
+		}
+	}
+	return s.n, nil
+}
+
+func TestSaveStreams(t *testing.T) {
+	for _, form := range []ExternalForm{ExternalNever, ExternalAlways} {
+		m := small(1)
+		w, err := tensor.New(tensor.Uint8, []int64{5000}, streamed{5000})
+		require.NoError(t, err)
+		m.Graph.AddInit("made", w)
+		path := filepath.Join(t.TempDir(), "m.onnx")
+		require.NoError(t, Save(m, path, SaveOptions{External: form}))
+		got := load(t, path).Graph.Find("made").Const.Bytes()
+		require.Len(t, got, 5000)
+		require.Equal(t, byte(4999&0xff), got[4999])
+	}
+}
+
+func TestUseAfterClose(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.onnx")
+	require.NoError(t, Save(small(1), path, SaveOptions{}))
+	m, err := Load(path, LoadOptions{})
+	require.NoError(t, err)
+	w := m.Graph.Find("w0").Const
+	require.NoError(t, m.Close())
+	require.NoError(t, m.Close())
+	require.PanicsWithValue(t, "onnxio: use of a tensor whose model is closed", func() { w.Bytes() })
+}
+
+// Two saves to one path at once: one of the two models is there in the end, whole.
+func TestSaveConcurrent(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "m.onnx")
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for range 5 {
+				if err := Save(small(byte(10*i)), path, SaveOptions{External: ExternalAlways}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	got := values(load(t, path))
+	var all []map[string][32]byte
+	for i := range 8 {
+		all = append(all, values(small(byte(10*i))))
+	}
+	require.Contains(t, all, got)
+	require.Len(t, names(t, dir), 2, "no data file is left over")
 }
