@@ -36,11 +36,18 @@ var conformanceFloors = []struct {
 	archive string
 	passed  int
 }{
-	{"node", 0}, {"node-late", 0}, {"node-older", 0}, {"simple", 0}, {"pytorch-operator", 0}, {"pytorch-converted", 0}, {"light", 0},
+	{"node", 1515}, {"node-late", 27}, {"node-older", 949}, {"simple", 8}, {"pytorch-operator", 35}, {"pytorch-converted", 82}, {"light", 9},
 }
 
 // knownWrong are tests whose recorded outputs contradict the operator's text, with the reason.
-var knownWrong = map[string]string{}
+var knownWrong = map[string]string{
+	"test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True__v1.16.2": "counts elements beyond the padding; corrected later",
+	"test_cast_FLOAT_to_BFLOAT16__v1.15.0":                                                  "cuts bits off instead of rounding; corrected later",
+	"test_castlike_FLOAT_to_BFLOAT16__v1.17.0":                                              "cuts bits off instead of rounding; corrected later",
+	"test_castlike_FLOAT_to_BFLOAT16_expanded__v1.15.0":                                     "cuts bits off instead of rounding; corrected later",
+	"test_softplus_example_expanded__v1.13.1":                                               "relies on broadcasting in opset 1 without asking for it",
+	"test_softplus_expanded__v1.13.1":                                                       "relies on broadcasting in opset 1 without asking for it",
+}
 
 // backendTest is one folder of an archive.
 type backendTest struct {
@@ -168,7 +175,7 @@ func runBackendTest(t *testing.T, name string, b *backendTest) (err error) {
 				continue
 			}
 			if data := b.files[dir+"input_"+strconv.Itoa(k)+".pb"]; data != nil {
-				feeds[v.Name] = readTensor(t, data)
+				feeds[v.Name] = asDeclared(readTensor(t, data), v.Type)
 			}
 			k++
 		}
@@ -184,11 +191,19 @@ func runBackendTest(t *testing.T, name string, b *backendTest) (err error) {
 			if want == nil {
 				return fmt.Errorf("no recorded output %d", i)
 			}
-			if err := allClose(got[v.Name], readTensor(t, want), strings.HasPrefix(name, "test_bernoulli")); err != nil {
+			if err := allClose(got[v.Name], asDeclared(readTensor(t, want), v.Type), strings.HasPrefix(name, "test_bernoulli")); err != nil {
 				return fmt.Errorf("data set %d, output %q: %w", set, v.Name, err)
 			}
 		}
 	}
+}
+
+// asDeclared reads a tensor that old releases stored as uint16 as the bfloat16 that it stands for.
+func asDeclared(x *tensor.Tensor, declared graph.Type) *tensor.Tensor {
+	if x.Elem == tensor.Uint16 && declared.Elem == tensor.BFloat16 {
+		x.Elem = tensor.BFloat16
+	}
+	return x
 }
 
 // allClose is the suite's own rule: equal types, shapes and strings, numbers within 1e-3 relative and 1e-7 absolute.

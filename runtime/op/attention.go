@@ -24,7 +24,9 @@ type attentionExec struct {
 	kvHeads    int
 	scale      float32 // 0: 1/√dim
 	softcap    float32
-	outputMode int64 // what the fourth output shows
+	outputMode int64 // what the fourth output shows: 0 the products, 1 after the soft cap, 2 after the mask, 3 after softmax
+	left       int64 // keys before and after a query's own that it may see; -1: all
+	right      int64
 }
 
 func prepareAttention(p *Prep) (Exec, error) {
@@ -32,10 +34,11 @@ func prepareAttention(p *Prep) (Exec, error) {
 	e := &attentionExec{
 		causal: a.Int("is_causal", 0) != 0, qHeads: int(a.Int("q_num_heads", 0)), kvHeads: int(a.Int("kv_num_heads", 0)),
 		scale: a.Float("scale", 0), softcap: a.Float("softcap", 0), outputMode: a.Int("qk_matmul_output_mode", 0),
+		left: a.Int("left_window_size", -1), right: a.Int("right_window_size", -1),
 	}
 	for _, t := range a {
 		switch t.Name {
-		case "is_causal", "q_num_heads", "kv_num_heads", "scale", "softcap", "qk_matmul_output_mode", "softmax_precision":
+		case "is_causal", "q_num_heads", "kv_num_heads", "scale", "softcap", "qk_matmul_output_mode", "softmax_precision", "left_window_size", "right_window_size":
 		default:
 			return nil, fmt.Errorf("attribute %s is not supported", t.Name)
 		}
@@ -167,16 +170,18 @@ func (e *attentionExec) outDims(x *tensor.Tensor, q, v headBlock) []int64 {
 
 // scores is the mask as numbers to add, broadcast to [batch, heads, queries, keys]; nil when nothing is masked.
 type scores struct {
-	add   []float32
-	strd  [4]int // strides of add over the four dims; 0 where it repeats
-	plain bool   // add has one contiguous [queries, keys] block for each batch and head index that it varies with
+	add  []float32
+	strd [2]int // distance in add between samples and between heads; 0 where it repeats
 }
+
+// of is what is added to the scores of one sample and head.
+func (s *scores) of(sample, head int) []float32 { return s.add[sample*s.strd[0]+head*s.strd[1]:] }
 
 // mask joins attn_mask, causality and the number of valid keys.
 func (e *attentionExec) mask(c *Call, q, k headBlock, past int) (*scores, error) {
 	t := input(c, 3)
 	valid := input(c, 6)
-	if t == nil && valid == nil && !e.causal {
+	if t == nil && valid == nil && !e.causal && e.left < 0 && e.right < 0 {
 		return nil, nil
 	}
 	dims := []int64{1, 1, int64(q.seq), int64(k.seq)}
@@ -212,18 +217,27 @@ func (e *attentionExec) mask(c *Call, q, k headBlock, past int) (*scores, error)
 	inf := float32(math.Inf(-1))
 	for r := range numel(dims[:3]) {
 		row, qi := out[r*k.seq:(r+1)*k.seq], r%q.seq
-		limit := k.seq
+		lo, hi, own := 0, k.seq, past+qi // own: the query's own position among the keys
 		if lens != nil {
-			limit = min(limit, max(0, int(lens[r/(q.seq*int(dims[1]))])))
+			n := int(min(max(lens[r/(q.seq*int(dims[1]))], 0), int64(k.seq)))
+			hi = n
+			if past == 0 { // the queries are the last of the valid keys
+				own = n - q.seq + qi
+			}
 		}
 		if e.causal {
-			offset := past
-			if lens != nil { // queries are the last of the valid keys
-				offset = limit - q.seq
-			}
-			limit = min(limit, max(0, qi+offset+1))
+			hi = min(hi, own+1)
 		}
-		fillWith(row[limit:], inf)
+		if e.right >= 0 {
+			hi = min(hi, own+int(min(e.right, 1<<30))+1)
+		}
+		if e.left >= 0 {
+			lo = max(lo, own-int(min(e.left, 1<<30)))
+		}
+		hi = max(hi, 0)
+		lo = min(lo, k.seq)
+		fillWith(row[:lo], inf)
+		fillWith(row[hi:], inf)
 	}
 	s := &scores{add: out}
 	stride := k.seq * q.seq
@@ -310,37 +324,35 @@ func (e *attentionExec) compute(c *Call, y []float32, q, k, v headBlock, mask *s
 			copy(shown, s)
 		}
 	}
-	addMask := func() {
-		if mask == nil {
-			return
-		}
+	keep(0)
+	if e.softcap != 0 {
+		kernel.DivScalar(s, s, e.softcap)
+		kernel.Tanh(s, s)
+		kernel.Scale(s, s, e.softcap)
+	}
+	keep(1)
+	if mask != nil {
 		c.Pool.For(n, 1+zipGrain/(block+1), func(lo, hi int) {
 			for i := lo; i < hi; i++ {
-				m := mask.add[i/q.n*mask.strd[0]+i%q.n*mask.strd[1]:]
+				m := mask.of(i/q.n, i%q.n)
 				kernel.Add(s[i*block:(i+1)*block], s[i*block:(i+1)*block], m[:block])
 			}
 		})
 	}
-	softcap := func() {
-		if e.softcap != 0 {
-			kernel.DivScalar(s, s, e.softcap)
-			kernel.Tanh(s, s)
-			kernel.Scale(s, s, e.softcap)
+	keep(2)
+	if k.seq > 0 {
+		kernel.Softmax(s, s, n*q.seq, k.seq, c.Pool)
+	}
+	if mask != nil { // a query that sees no key gives zeros
+		for i := range n {
+			m := mask.of(i/q.n, i%q.n)
+			for r := range q.seq {
+				if k.seq > 0 && math.IsInf(float64(kernel.MaxOf(m[r*k.seq:(r+1)*k.seq])), -1) {
+					clear(s[i*block+r*k.seq:][:k.seq])
+				}
+			}
 		}
 	}
-	keep(0)
-	if e.capFirst(c) {
-		softcap()
-		keep(2)
-		addMask()
-		keep(1)
-	} else {
-		addMask()
-		keep(1)
-		softcap()
-		keep(2)
-	}
-	attentionSoftmax(s, n*q.seq, k.seq, c.Pool)
 	keep(3)
 	group := q.n / k.n
 	for kv := range k.batch * k.n {
@@ -358,16 +370,6 @@ func (e *attentionExec) compute(c *Call, y []float32, q, k, v headBlock, mask *s
 		singleDone(show, shown)
 	}
 	return nil
-}
-
-// capFirst reports whether the soft cap comes before the mask.
-func (e *attentionExec) capFirst(*Call) bool { return false }
-
-// attentionSoftmax is Softmax in place.
-func attentionSoftmax(s []float32, rows, cols int, p *kernel.Pool) {
-	if cols > 0 {
-		kernel.Softmax(s, s, rows, cols, p)
-	}
 }
 
 func prepareRotary(p *Prep) (Exec, error) {

@@ -124,10 +124,10 @@ func float4(v float64) byte {
 		sign = 8
 	}
 	a := math.Abs(v)
-	if v != v || a >= 6 {
-		if v != v {
-			sign = 0
-		}
+	if v != v {
+		return 8
+	}
+	if a >= 6 {
 		return sign | 7
 	}
 	f := float8Format{mant: 1, bias: 1}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
+	"github.com/onnx-rewrite/onnx-rewrite/runtime/kernel"
 )
 
 // padOps are Pad and CenterCropPad.
@@ -123,16 +124,39 @@ func pad(c *Call, x *tensor.Tensor, begin, end []int64, mode string, fill *tenso
 			return err
 		}
 	}
-	row, last := int(dims[rank-1]), from[rank-1]
+	return gridPick(y, x, from, c.Pool)
+}
+
+// gridPick fills y, whose dims are the lengths of from, with the elements of x at the grid of places from: along axis i, position k of y
+// reads place from[i][k] of x. An element with a negative place keeps its old value.
+func gridPick(y, x *tensor.Tensor, from [][]int, p *kernel.Pool) error {
+	if y.Elem == tensor.String {
+		gridRows(y.Strs, x.Strs, x.Shape, from, nil)
+		return nil
+	}
+	d, s := y.Bytes(), x.Bytes()
+	return byWidth(y.Elem,
+		func() { gridRows(d, s, x.Shape, from, p) },
+		func() { gridRows(tensor.Cast[uint16](d), tensor.Cast[uint16](s), x.Shape, from, p) },
+		func() { gridRows(tensor.Cast[uint32](d), tensor.Cast[uint32](s), x.Shape, from, p) },
+		func() { gridRows(tensor.Cast[uint64](d), tensor.Cast[uint64](s), x.Shape, from, p) },
+		func() { gridRows(tensor.Cast[complex128](d), tensor.Cast[complex128](s), x.Shape, from, p) })
+}
+
+func gridRows[T any](y, x []T, shape []int64, from [][]int, p *kernel.Pool) {
+	rank := len(shape)
+	last := from[rank-1]
+	row, strides := len(last), rowMajor(shape)
+	if len(y) == 0 {
+		return
+	}
 	lo, run := contiguous(last)
-	strides := rowMajor(x.Shape)
-	rows := y.Len() / row
-	c.Pool.For(rows, 1+moveGrain/row, func(first, end int) {
+	p.For(len(y)/row, 1+moveGrain/row, func(first, end int) {
 		for r := first; r < end; r++ {
 			base, rest := 0, r
-			for i := rank - 2; i >= 0 && base >= 0; i-- {
-				k := from[i][rest%int(dims[i])]
-				rest /= int(dims[i])
+			for i := rank - 2; i >= 0; i-- {
+				k := from[i][rest%len(from[i])]
+				rest /= len(from[i])
 				if k < 0 {
 					base = -1
 					break
@@ -142,17 +166,22 @@ func pad(c *Call, x *tensor.Tensor, begin, end []int64, mode string, fill *tenso
 			if base < 0 {
 				continue
 			}
+			dst, src := y[r*row:(r+1)*row], x[base:]
 			if run > 0 {
-				copyBlock(y, r*row+lo, x, base+last[lo], run)
+				copy(dst[lo:lo+run], src[last[lo]:])
 			}
-			for k := range last {
-				if (k < lo || k >= lo+run) && last[k] >= 0 {
-					copyBlock(y, r*row+k, x, base+last[k], 1)
+			for k, at := range last[:lo] {
+				if at >= 0 {
+					dst[k] = src[at]
+				}
+			}
+			for k, at := range last[lo+run:] {
+				if at >= 0 {
+					dst[lo+run+k] = src[at]
 				}
 			}
 		}
 	})
-	return nil
 }
 
 // contiguous finds the longest run of ascending places in from.

@@ -36,6 +36,8 @@ func families() []func() []OpDef {
 		controlOps,
 		scatterOps,
 		orderOps,
+		resizeOps,
+		quantOps,
 	}
 }
 
