@@ -47,11 +47,7 @@ func compile(m *graph.Model, env *environment, fed []string) (*Session, error) {
 	if err := c.simplify(); err != nil {
 		return nil, err
 	}
-	g.Walk(func(sub *graph.Graph) {
-		for _, v := range sub.Outputs {
-			c.returned[v] = true
-		}
-	})
+	c.noteOutputs()
 	p, err := c.program(g, nil)
 	if err != nil {
 		return nil, err
@@ -152,6 +148,7 @@ func (c *compiler) simplify() error {
 	c.dropDead(m.Graph)
 	c.fold()
 	c.infer()
+	c.noteOutputs()
 	c.splitSequences()
 	if c.foldShapes() > 0 {
 		c.fold()
