@@ -25,7 +25,7 @@ func (c *Conv) runDepthwise(batch int, plan *convPlan, x, y []float32, p *Pool) 
 	outs := s.OutChannels / s.Group
 	work := plan.outSize*plan.taps*outs + plan.plane
 	p.For(batch*s.InChannels, 1+minPartWork/4/work, func(lo, hi int) {
-		ws := workspaces.Get().(*workspace)
+		ws := newWorkspace()
 		for i := lo; i < hi; i++ {
 			src := grow(&ws.a, plan.plane)
 			plan.spread(src, x[i*plan.inSize:][:plan.inSize], s)
@@ -35,7 +35,7 @@ func (c *Conv) runDepthwise(batch int, plan *convPlan, x, y []float32, p *Pool) 
 				ws.depthwise(c, plan, out, dst, src)
 			}
 		}
-		workspaces.Put(ws)
+		ws.release()
 	})
 }
 

@@ -47,7 +47,7 @@ func (c *Conv) gemmImages(batch int, plan *convPlan, src []float32, stride int, 
 	}
 	parts := grid.rows * grid.cols
 	p.For(batch*s.Group*parts, grid.grain, func(lo, hi int) {
-		ws := workspaces.Get().(*workspace)
+		ws := newWorkspace()
 		q := &ws.product
 		*q = g
 		for t := lo; t < hi; t++ {
@@ -57,8 +57,7 @@ func (c *Conv) gemmImages(batch int, plan *convPlan, src []float32, stride int, 
 			q.rowBias = from(s.Bias, group*outs)
 			ws.convPart(plan, q, grid.part(g.all(), t%parts), src[image*stride+group*ins*plan.plane:])
 		}
-		*q = product{}
-		workspaces.Put(ws)
+		ws.release()
 	})
 }
 

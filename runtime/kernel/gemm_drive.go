@@ -51,6 +51,14 @@ type workspace struct {
 
 var workspaces = sync.Pool{New: func() any { return new(workspace) }}
 
+func newWorkspace() *workspace { return workspaces.Get().(*workspace) }
+
+// release gives the workspace back without holding on to anybody's matrices.
+func (ws *workspace) release() {
+	ws.tile, ws.taps, ws.product = tile{}, tapRows{}, product{}
+	workspaces.Put(ws)
+}
+
 // Scratch is reusable memory for GemmUnpacked. The zero value is ready; it grows
 // to what is needed and must not be used by two calls at once.
 type Scratch struct{ buf []float32 }
@@ -104,11 +112,11 @@ func (g *product) all() part { return part{0, g.m, 0, g.n, 0, g.k} }
 func (g *product) run(r part, p *Pool) {
 	s := g.split(r, 1, p.Threads())
 	p.For(s.rows*s.cols, s.grain, func(lo, hi int) {
-		ws := workspaces.Get().(*workspace)
+		ws := newWorkspace()
 		for t := lo; t < hi; t++ {
 			ws.part(g, s.part(r, t))
 		}
-		workspaces.Put(ws)
+		ws.release()
 	})
 }
 

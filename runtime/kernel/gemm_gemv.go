@@ -3,9 +3,9 @@ package kernel
 // gemv computes a product of one row with packed panels, each read as one stream.
 func (g *product) gemv(p *Pool) {
 	p.For(ceilDiv(g.n, panelWidth), 1+minPartWork/4/(g.k*panelWidth), func(lo, hi int) {
-		ws := workspaces.Get().(*workspace)
+		ws := newWorkspace()
 		g.gemvPanels(lo, hi, ws.tmp[:])
-		workspaces.Put(ws)
+		ws.release()
 		j0, j1 := lo*panelWidth, min(hi*panelWidth, g.n)
 		g.ep.row(g.c[j0:j1], j0, j0)
 	})

@@ -46,7 +46,7 @@ func (g *product) runBatch(batch int, a []float32, strideA int, b []float32, str
 	s := g.split(g.all(), batch, p.Threads())
 	parts := s.rows * s.cols
 	p.For(batch*parts, s.grain, func(lo, hi int) {
-		ws := workspaces.Get().(*workspace)
+		ws := newWorkspace()
 		q := &ws.product
 		*q = *g
 		for t := lo; t < hi; t++ {
@@ -54,8 +54,7 @@ func (g *product) runBatch(batch int, a []float32, strideA int, b []float32, str
 			q.a, q.c = a[i*strideA:], c[i*strideC:]
 			ws.packAndCompute(q, s.part(g.all(), t%parts), b[i*strideB:], ldb, transB)
 		}
-		*q = product{}
-		workspaces.Put(ws)
+		ws.release()
 	})
 }
 
