@@ -155,9 +155,6 @@ func qLinearBinary(c *call) error {
 	return err
 }
 
-// quantizedRecurrent is recurrent where only the attribute tells the hidden size.
-func quantizedRecurrent(c *call) error { return recurrent(c) }
-
 // qLinearConcat: scale and zero of the result, then triples of a tensor with its own.
 func qLinearConcat(c *call) error {
 	var dims []graph.Dim

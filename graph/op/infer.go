@@ -2,7 +2,6 @@ package op
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
@@ -254,5 +253,3 @@ type contradiction string
 func (s contradiction) Error() string { return string(s) }
 
 func contradict(format string, args ...any) error { return contradiction(fmt.Sprintf(format, args...)) }
-
-const maxInt = math.MaxInt64

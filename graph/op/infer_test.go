@@ -57,10 +57,8 @@ func TestInferIdioms(t *testing.T) {
 			`g (float[1,seq] x, float[batch,seq] z) => (float[a,b] y) {
 				s = Shape (z)  minus = Constant <value_ints = [-1, -1]> ()
 				keep = Equal (s, minus)
-				ones = ConstantOfShape <value = int64[1] {1}> (two)  two = Constant <value_ints = [2]> ()
-				w = Where (keep, s, s)
-				y = Expand (x, w)
-				v = Expand (x, s) }`, "v", "float[batch,seq]"},
+				two = Constant <value_ints = [2]> ()  ones = ConstantOfShape <value = int64[1] {1}> (two)
+				w = Where (keep, ones, s)  v = Expand (x, w)  y = Identity (v) }`, "v", "float[batch,seq]"},
 		{"range over a length",
 			`g (float[batch,seq] x) => (int64[a] y) {
 				s = Shape (x)  one = Constant <value_int = 1> ()  n = Gather (s, one)  zero = Constant <value_int = 0> ()
@@ -90,8 +88,6 @@ func TestInferIdioms(t *testing.T) {
 				e = SequenceAt (s, zero)  y = Identity (x) }`, "s e", "seq(float[3]) float[3]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.graph = strings.ReplaceAll(c.graph, "ones = ConstantOfShape <value = int64[1] {1}> (two)  two = Constant <value_ints = [2]> ()",
-				"two = Constant <value_ints = [2]> ()  ones = ConstantOfShape <value = int64[1] {1}> (two)")
 			m, report := infer(t, c.graph, op.InferOptions{})
 			require.Empty(t, report.Stopped)
 			require.Empty(t, report.Conflicts)
@@ -105,7 +101,6 @@ func TestInferIdioms(t *testing.T) {
 }
 
 func TestInferPolicies(t *testing.T) {
-	const text = `g (float[N,3] x) => (float[A,3] y) <float[M,?] h, float[2,?] k> { h = Relu (x)  k = Abs (x)  y = Neg (k) }`
 	build := func() *graph.Model {
 		m := parse(t, opset11+`g (float[N,3] x) => (float[A,3] y) { h = Relu (x)  k = Abs (x)  y = Neg (k) }`)
 		m.Graph.Find("h").Type = graph.TensorType(tensor.Float32, graph.ShapeOf(graph.Sym("M"), graph.Unknown()))
@@ -128,7 +123,6 @@ func TestInferPolicies(t *testing.T) {
 	_, err = op.Infer(m, op.InferOptions{Policy: op.Override, Outputs: true})
 	require.NoError(t, err)
 	require.Equal(t, "float[N,3] float[N,3] float[N,3]", typeOf(t, m, "h")+" "+typeOf(t, m, "k")+" "+typeOf(t, m, "y"))
-	_ = text
 }
 
 func TestInferRecords(t *testing.T) {
@@ -178,10 +172,9 @@ func TestInferFunctions(t *testing.T) {
 }
 
 func TestInferStops(t *testing.T) {
-	m, report := infer(t, `g (float[N,3] x, int64[K] shape) => (float[a] y) {
+	_, report := infer(t, `g (float[N,3] x, int64[K] shape) => (float[a] y) {
 		s = Reshape (x, shape)  r = Relu (s)  q = other.Op (x)  z = MatMul (x, x2)  x2 = Constant <value = float[5,2] {1,2,3,4,5,6,7,8,9,10}> ()
 		y = Identity (x) }`, op.InferOptions{})
-	_ = m
 	reasons := map[string]string{}
 	for _, s := range report.Stopped {
 		reasons[s.Value] = s.Reason

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -58,6 +59,21 @@ func TestLookup(t *testing.T) {
 
 	require.Equal(t, "Tanh", string(op.Lookup("", "RNN", 14).Attr("activations").Default.Strings[0]))
 	require.Equal(t, []string{"seq(map(string,float))", "seq(map(int64,float))"}, op.Lookup("ai.onnx.ml", "ZipMap", 1).Outputs[0].Types.Other)
+}
+
+// The table is filled as operators are asked for, from any number of goroutines.
+func TestLookupAtOnce(t *testing.T) {
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			for _, k := range op.Keys() {
+				if op.Lookup(k.Domain, k.Name, 99) == nil {
+					t.Errorf("no %s", k)
+				}
+			}
+		})
+	}
+	wait.Wait()
 }
 
 // The embedded table is what the generator writes from the published facts.

@@ -74,7 +74,7 @@ func ruleTable() map[Key]rule {
 		{"", einsum, []string{"Einsum"}},
 		{"", det, []string{"Det"}},
 
-		// shape.go, slice.go
+		// shape.go, reshape.go, concat.go, slice.go, pad.go, fill.go
 		{"", shapeOf, []string{"Shape"}},
 		{"", size, []string{"Size"}},
 		{"", reshape, []string{"Reshape"}},
@@ -237,7 +237,7 @@ func ruleTable() map[Key]rule {
 		{microsoft, qGemm, []string{"QGemm"}},
 		{microsoft, qLinearBinary, []string{"QLinearAdd", "QLinearMul"}},
 		{microsoft, qLinearConcat, []string{"QLinearConcat"}},
-		{microsoft, quantizedRecurrent, []string{"DynamicQuantizeLSTM"}},
+		{microsoft, recurrent, []string{"DynamicQuantizeLSTM"}},
 		{microsoft, quantizeLinear, []string{"QuantizeLinear"}},
 		{microsoft, dequantizeLinear, []string{"DequantizeLinear"}},
 	} {

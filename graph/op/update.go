@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
+	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 )
 
 // Update infers again after an edit: the outputs of the changed nodes, and from there on whatever depends on a type that came out
@@ -45,7 +46,7 @@ func Update(m *graph.Model, opt InferOptions, changed ...*graph.Node) (InferRepo
 			e.count(n)
 		}
 		for i, v := range n.Outputs() {
-			if v == nil || sameType(before[i], e.typeOf(v)) {
+			if v == nil || sameType(before[i], e.typeOf(v)) && !e.mayHold(v) {
 				continue
 			}
 			for u := range v.Uses() {
@@ -58,6 +59,18 @@ func Update(m *graph.Model, opt InferOptions, changed ...*graph.Node) (InferRepo
 		errs = append(errs, errors.New(f.Where+": "+f.Message))
 	}
 	return e.run.report, errors.Join(errs...)
+}
+
+// mayHold reports whether v is small enough that its contents may have been followed: then an edit can change what is downstream though
+// v's type stays.
+func (e *Env) mayHold(v *graph.Value) bool {
+	if e.data[v] != nil {
+		return true
+	}
+	t := e.typeOf(v)
+	dims, ok := t.Shape.Ints()
+	n, err := tensor.NumElements(dims)
+	return ok && err == nil && (n <= maxData && (t.Elem.IsInteger() || t.Elem == tensor.Bool) || n <= 16)
 }
 
 // forget drops the types of what n and its subgraphs compute, except those of the model's outputs.
