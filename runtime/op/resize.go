@@ -38,6 +38,9 @@ func prepareResize(p *Prep) (Exec, error) {
 		excludeOutside: a.Int("exclude_outside", 0) != 0, extrapolation: float64(a.Float("extrapolation_value", 0)),
 		antialias: a.Int("antialias", 0) != 0, axes: a.Ints("axes"), policy: a.String("keep_aspect_ratio_policy", "stretch"),
 	}
+	if e.nearest == "simple" { // what only the older operators mean
+		return nil, errors.New("attribute nearest_mode is \"simple\"")
+	}
 	return e, e.check()
 }
 

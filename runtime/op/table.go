@@ -86,6 +86,7 @@ func load() {
 		index.defs = map[opKey][]*OpDef{}
 		for i := range index.all {
 			d := &index.all[i]
+			d.Prepare = guarded(d.Prepare)
 			k := opKey{graph.CanonicalDomain(d.Domain), d.Op}
 			index.defs[k] = append(index.defs[k], d)
 		}

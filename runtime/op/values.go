@@ -72,7 +72,7 @@ func want(p *Prep, set elems, inputs ...int) error {
 // isHalf reports whether e is computed in float32 and rounded back.
 func isHalf(e tensor.DType) bool { return e == tensor.Float16 || e == tensor.BFloat16 }
 
-// single is t as float32: a view of a float32 tensor, a widened copy of a half one. Nil stays nil.
+// single is t as float32: a view of a float32 tensor, a widened copy of a half one. Nil stays nil. Any other type ends the run with an error.
 func single(t *tensor.Tensor) []float32 {
 	if t == nil {
 		return nil
@@ -86,8 +86,10 @@ func single(t *tensor.Tensor) []float32 {
 		out := make([]float32, t.Len())
 		kernel.BFloat16ToFloat32(out, tensor.Data[uint16](t))
 		return out
+	case tensor.Float32:
+		return tensor.Data[float32](t)
 	}
-	return tensor.Data[float32](t)
+	panic(&Failure{errElem(t.Elem)})
 }
 
 // singleOut is where to compute an output in float32: the tensor itself, or a buffer that singleDone rounds into it.
