@@ -12,39 +12,48 @@ import (
 // convTol: convolutions promise their order of operations, so they are exact.
 var convTol = kerneltest.Tolerance{Name: "Conv"}
 
-// convOracle is the definition: loops over outputs and taps.
+// convOracle is the definition: for each output position the values under the
+// kernel, zeros outside the input, times the weights.
 func convOracle(s kernel.ConvSpec, batch int, in, out [3]int, x, w []float32) []float64 {
 	ins, outs := s.InChannels/s.Group, s.OutChannels/s.Group
-	var y []float64
-	size := in[0] * in[1] * in[2]
+	positions, size := out[0]*out[1]*out[2], in[0]*in[1]*in[2]
 	taps := s.Kernel[0] * s.Kernel[1] * s.Kernel[2]
+	y := make([]float64, batch*s.OutChannels*positions)
+	under := make([]float32, ins*taps)
 	for b := range batch {
-		for o := range s.OutChannels {
-			for pos := range out[0] * out[1] * out[2] {
+		for g := range s.Group {
+			for pos := range positions {
 				at := [3]int{pos / out[2] / out[1], pos / out[2] % out[1], pos % out[2]}
-				v := chain(0, ins*taps, func(k int) float32 { return w[o*ins*taps+k] }, func(k int) float32 {
-					ch, tap := k/taps, k%taps
-					q := [3]int{tap / s.Kernel[2] / s.Kernel[1], tap / s.Kernel[2] % s.Kernel[1], tap % s.Kernel[2]}
-					off := 0
-					for d := range 3 {
-						i := at[d]*s.Stride[d] + q[d]*s.Dilation[d] - s.PadBegin[d]
-						if i < 0 || i >= in[d] {
-							return 0
-						}
-						off = off*in[d] + i
-					}
-					return x[(b*s.InChannels+o/outs*ins+ch)*size+off]
-				})
-				if s.Bias != nil {
-					v += s.Bias[o]
+				for k := range under {
+					under[k] = valueUnder(s, in, at, k%taps, x[(b*s.InChannels+g*ins+k/taps)*size:][:size])
 				}
-				a := []float32{v}
-				kernel.Activate(s.Act, a, a)
-				y = append(y, float64(a[0]))
+				for o := g * outs; o < (g+1)*outs; o++ {
+					v := []float32{chain(0, w[o*ins*taps:][:ins*taps], under)}
+					if s.Bias != nil {
+						v[0] += s.Bias[o]
+					}
+					kernel.Activate(s.Act, v, v)
+					y[(b*s.OutChannels+o)*positions+pos] = float64(v[0])
+				}
 			}
 		}
 	}
 	return y
+}
+
+// valueUnder is the input value of channel x under a tap of the kernel at an
+// output position.
+func valueUnder(s kernel.ConvSpec, in, at [3]int, tap int, x []float32) float32 {
+	q := [3]int{tap / s.Kernel[2] / s.Kernel[1], tap / s.Kernel[2] % s.Kernel[1], tap % s.Kernel[2]}
+	off := 0
+	for d := range 3 {
+		i := at[d]*s.Stride[d] + q[d]*s.Dilation[d] - s.PadBegin[d]
+		if i < 0 || i >= in[d] {
+			return 0
+		}
+		off = off*in[d] + i
+	}
+	return x[off]
 }
 
 func convCases() []kernel.ConvSpec {

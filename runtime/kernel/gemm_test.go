@@ -32,13 +32,15 @@ func fma32(a, b, c float32) float32 {
 }
 
 // chain is the contract of a product's element at the active level.
-func chain(start float32, k int, a, b func(int) float32) float32 {
-	for i := range k {
-		if kernel.ActiveLevel() == kernel.Portable {
-			start += float32(a(i) * b(i))
-		} else {
-			start = fma32(a(i), b(i), start)
+func chain(start float32, a, b []float32) float32 {
+	if kernel.ActiveLevel() == kernel.Portable {
+		for i, v := range a {
+			start += float32(v * b[i])
 		}
+		return start
+	}
+	for i, v := range a {
+		start = fma32(v, b[i], start)
 	}
 	return start
 }
@@ -96,14 +98,28 @@ func (p *product) want(finish func(v float32, off, col int) float32) []float64 {
 	for i, v := range p.c.F {
 		want[i] = float64(v) // the gaps stay
 	}
+	columns := make([]float32, p.n*p.k)
+	for j := range p.n {
+		for k := range p.k {
+			columns[j*p.k+k] = p.atB(k, j)
+		}
+	}
+	scale := float32(1)
+	if p.beta != 0 {
+		scale = p.alpha
+	}
+	row := make([]float32, p.k)
 	for i := range p.m {
+		for k := range row {
+			row[k] = scale * p.atA(i, k)
+		}
 		for j := range p.n {
 			off := i*p.ldc + j
-			scale, start := float32(1), float32(0)
+			start := float32(0)
 			if p.beta != 0 {
-				start, scale = p.beta*p.c.F[off], p.alpha
+				start = p.beta * p.c.F[off]
 			}
-			v := chain(start, p.k, func(k int) float32 { return scale * p.atA(i, k) }, func(k int) float32 { return p.atB(k, j) })
+			v := chain(start, row, columns[j*p.k:][:p.k])
 			if p.beta == 0 {
 				v *= p.alpha
 			}
