@@ -43,7 +43,6 @@ type panelTile struct {
 	b    *float32
 	a    [6]*float32
 	c    [6]*float32
-	pf   *float32 // read ahead: 256 bytes for every row of b and strip of columns
 	cols int
 }
 
@@ -52,7 +51,7 @@ const (
 	_ = -uint(unsafe.Offsetof(dotTile{}.w) ^ 24 | unsafe.Offsetof(dotTile{}.x) ^ 88 | unsafe.Offsetof(dotTile{}.out) ^ 144)
 	_ = -uint(unsafe.Offsetof(axpyArgs{}.cols) ^ 48)
 	_ = -uint(unsafe.Offsetof(axpyTile{}.w) ^ 24 | unsafe.Offsetof(axpyTile{}.coef) ^ 88)
-	_ = -uint(unsafe.Offsetof(panelTile{}.a) ^ 24 | unsafe.Offsetof(panelTile{}.c) ^ 72 | unsafe.Offsetof(panelTile{}.cols) ^ 128)
+	_ = -uint(unsafe.Offsetof(panelTile{}.a) ^ 24 | unsafe.Offsetof(panelTile{}.c) ^ 72 | unsafe.Offsetof(panelTile{}.cols) ^ 120)
 )
 
 // prefixMasks[16-n:] starts with n lanes set.
@@ -255,16 +254,13 @@ func axpyList256(y, w []float32, ldw int, idx []int32, coef []float32) {
 
 const panelRows = 6 // most tokens of a panel kernel
 
-// blockFast adds neurons [l, l+kb), whose rows of the panel begin at b, to columns [c, c+width). Meanwhile it reads the next block of b.
+// blockFast adds neurons [l, l+kb), whose rows of the panel begin at b, to columns [c, c+width).
 func (g *panelGemm) blockFast(c, width, l, kb int, b []float32) bool {
 	level := ActiveLevel()
 	if level == Portable {
 		return false
 	}
-	t := panelTile{k: kb, ldb: 4 * width, b: &b[0], pf: &b[0], cols: width}
-	if l+kb < g.k {
-		t.pf = &b[kb*width]
-	}
+	t := panelTile{k: kb, ldb: 4 * width, b: &b[0], cols: width}
 	for i := 0; i < g.m; {
 		mr := ceilDiv(g.m-i, ceilDiv(g.m-i, panelRows))
 		for r := range mr {
@@ -272,7 +268,6 @@ func (g *panelGemm) blockFast(c, width, l, kb int, b []float32) bool {
 			t.c[r] = &g.cRow(i + r)[c]
 		}
 		t.run(level, mr)
-		t.pf = &b[0]
 		i += mr
 	}
 	return true

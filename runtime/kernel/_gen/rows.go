@@ -41,13 +41,12 @@ const (
 
 // Offsets of kernel.panelTile.
 const (
-	ptK   = 0
-	ptLdb = 8
-	ptB   = 16
-	ptA   = 24
-	ptC   = 72
-	ptPf  = 120
-	ptCols = 128
+	ptK    = 0
+	ptLdb  = 8
+	ptB    = 16
+	ptA    = 24
+	ptC    = 72
+	ptCols = 120
 )
 
 func rowsFamily() {
@@ -302,9 +301,9 @@ func axpy512() {
 	RET()
 }
 
-const panelAhead = 4 // lines a row prefetches
+const panelAhead = 2048 // bytes between a prefetch and its use
 
-const axpyAhead = 6 // rows between a prefetch and its use
+const axpyAhead = 8 // rows between a prefetch and its use
 
 func axpy512Strip(id string, vecs int, n, ahead, idx, coef, w, ldw, y reg.GPVirtual, k reg.Register) {
 	acc := make([]reg.VecVirtual, vecs)
@@ -326,7 +325,7 @@ func axpy512Strip(id string, vecs int, n, ahead, idx, coef, w, ldw, y reg.GPVirt
 		IMULQ(ldw, row)
 		ADDQ(w, row)
 		for v := range vecs {
-			PREFETCHT0(memAt(row, 64*v))
+			PREFETCHT1(memAt(row, 64*v))
 		}
 		Label(id + "_near")
 	}
@@ -463,13 +462,12 @@ func panelStrip(id string, t, at reg.GPVirtual, mr, vecs, bytes int, vec func() 
 	}
 	b, k := loadField(t, ptB), loadField(t, ptK)
 	ADDQ(at, b)
-	l, pf := GP64(), loadField(t, ptPf)
+	l := GP64()
 	XORQ(l, l)
 	Label(id + "_loop")
-	for i := range panelAhead {
-		PREFETCHT1(memAt(pf, 64*i))
+	for i := 0; i < vecs*bytes; i += 64 {
+		PREFETCHT1(memAt(b, panelAhead+i))
 	}
-	ADDQ(U32(64*panelAhead), pf)
 	bv := make([]reg.VecVirtual, vecs)
 	for v := range bv {
 		bv[v] = vec()
