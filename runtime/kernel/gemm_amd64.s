@@ -9785,7 +9785,7 @@ tile256_2x6m_masked:
 	RET
 
 // func tile256_3x1(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_3x1(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
 	MOVQ    32(AX), CX
@@ -9844,6 +9844,10 @@ tile256_3x1_loop:
 	VFMADD231PS  Y3, Y4, Y1
 	VBROADCASTSS 12(BX)(SI*2), Y4
 	VFMADD231PS  Y3, Y4, Y2
+	PREFETCHT1   32(DI)
+	PREFETCHT1   32(DI)(R8*1)
+	PREFETCHT1   32(DI)(R8*2)
+	PREFETCHT1   32(DI)(R9*1)
 	ADDQ         $0x10, BX
 	LEAQ         (DI)(R8*4), DI
 	SUBQ         $0x04, R10
@@ -9912,7 +9916,7 @@ tile256_3x1_norelu:
 	RET
 
 // func tile256_3x1m(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_3x1m(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
 	MOVQ       64(AX), CX
@@ -9979,6 +9983,10 @@ tile256_3x1m_loop:
 	VFMADD231PS  Y3, Y4, Y1
 	VBROADCASTSS 12(SI)(DI*2), Y4
 	VFMADD231PS  Y3, Y4, Y2
+	PREFETCHT1   32(R8)
+	PREFETCHT1   32(R8)(R9*1)
+	PREFETCHT1   32(R8)(R9*2)
+	PREFETCHT1   32(R8)(R10*1)
 	ADDQ         $0x10, SI
 	LEAQ         (R8)(R9*4), R8
 	SUBQ         $0x04, R11
@@ -10063,7 +10071,7 @@ tile256_3x1m_masked:
 	RET
 
 // func tile256_3x2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_3x2(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
 	MOVQ    32(AX), CX
@@ -10144,6 +10152,10 @@ tile256_3x2_loop:
 	VBROADCASTSS 12(BX)(SI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT1   64(DI)
+	PREFETCHT1   64(DI)(R8*1)
+	PREFETCHT1   64(DI)(R8*2)
+	PREFETCHT1   64(DI)(R9*1)
 	ADDQ         $0x10, BX
 	LEAQ         (DI)(R8*4), DI
 	SUBQ         $0x04, R10
@@ -10232,7 +10244,7 @@ tile256_3x2_norelu:
 	RET
 
 // func tile256_3x2m(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_3x2m(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
 	MOVQ       64(AX), CX
@@ -10321,6 +10333,10 @@ tile256_3x2m_loop:
 	VBROADCASTSS 12(SI)(DI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT1   64(R8)
+	PREFETCHT1   64(R8)(R9*1)
+	PREFETCHT1   64(R8)(R9*2)
+	PREFETCHT1   64(R8)(R10*1)
 	ADDQ         $0x10, SI
 	LEAQ         (R8)(R9*4), R8
 	SUBQ         $0x04, R11
@@ -10428,7 +10444,7 @@ tile256_3x2m_masked:
 	RET
 
 // func tile256_3x3(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_3x3(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
 	MOVQ    32(AX), CX
@@ -10531,6 +10547,10 @@ tile256_3x3_loop:
 	VFMADD231PS  Y9, Y12, Y6
 	VFMADD231PS  Y10, Y12, Y7
 	VFMADD231PS  Y11, Y12, Y8
+	PREFETCHT1   96(DI)
+	PREFETCHT1   96(DI)(R8*1)
+	PREFETCHT1   96(DI)(R8*2)
+	PREFETCHT1   96(DI)(R9*1)
 	ADDQ         $0x10, BX
 	LEAQ         (DI)(R8*4), DI
 	SUBQ         $0x04, R10
@@ -10639,7 +10659,7 @@ tile256_3x3_norelu:
 	RET
 
 // func tile256_3x3m(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_3x3m(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
 	MOVQ       64(AX), CX
@@ -10750,6 +10770,10 @@ tile256_3x3m_loop:
 	VFMADD231PS  Y9, Y12, Y6
 	VFMADD231PS  Y10, Y12, Y7
 	VFMADD231PS  Y11, Y12, Y8
+	PREFETCHT1   96(R8)
+	PREFETCHT1   96(R8)(R9*1)
+	PREFETCHT1   96(R8)(R9*2)
+	PREFETCHT1   96(R8)(R10*1)
 	ADDQ         $0x10, SI
 	LEAQ         (R8)(R9*4), R8
 	SUBQ         $0x04, R11
@@ -10880,7 +10904,7 @@ tile256_3x3m_masked:
 	RET
 
 // func tile256_4x1(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_4x1(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
 	MOVQ    32(AX), CX
@@ -10951,6 +10975,10 @@ tile256_4x1_loop:
 	VFMADD231PS  Y4, Y5, Y2
 	VBROADCASTSS 12(BX)(R10*1), Y5
 	VFMADD231PS  Y4, Y5, Y3
+	PREFETCHT1   32(DI)
+	PREFETCHT1   32(DI)(R8*1)
+	PREFETCHT1   32(DI)(R8*2)
+	PREFETCHT1   32(DI)(R9*1)
 	ADDQ         $0x10, BX
 	LEAQ         (DI)(R8*4), DI
 	SUBQ         $0x04, R11
@@ -11028,7 +11056,7 @@ tile256_4x1_norelu:
 	RET
 
 // func tile256_4x1m(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_4x1m(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
 	MOVQ       64(AX), CX
@@ -11108,6 +11136,10 @@ tile256_4x1m_loop:
 	VFMADD231PS  Y4, Y5, Y2
 	VBROADCASTSS 12(SI)(R11*1), Y5
 	VFMADD231PS  Y4, Y5, Y3
+	PREFETCHT1   32(R8)
+	PREFETCHT1   32(R8)(R9*1)
+	PREFETCHT1   32(R8)(R9*2)
+	PREFETCHT1   32(R8)(R10*1)
 	ADDQ         $0x10, SI
 	LEAQ         (R8)(R9*4), R8
 	SUBQ         $0x04, R12
@@ -11204,7 +11236,7 @@ tile256_4x1m_masked:
 	RET
 
 // func tile256_4x2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_4x2(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
 	MOVQ    32(AX), CX
@@ -11303,6 +11335,10 @@ tile256_4x2_loop:
 	VBROADCASTSS 12(BX)(R10*1), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT1   64(DI)
+	PREFETCHT1   64(DI)(R8*1)
+	PREFETCHT1   64(DI)(R8*2)
+	PREFETCHT1   64(DI)(R9*1)
 	ADDQ         $0x10, BX
 	LEAQ         (DI)(R8*4), DI
 	SUBQ         $0x04, R11
@@ -11406,7 +11442,7 @@ tile256_4x2_norelu:
 	RET
 
 // func tile256_4x2m(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_4x2m(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
 	MOVQ       64(AX), CX
@@ -11514,6 +11550,10 @@ tile256_4x2m_loop:
 	VBROADCASTSS 12(SI)(R11*1), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT1   64(R8)
+	PREFETCHT1   64(R8)(R9*1)
+	PREFETCHT1   64(R8)(R9*2)
+	PREFETCHT1   64(R8)(R10*1)
 	ADDQ         $0x10, SI
 	LEAQ         (R8)(R9*4), R8
 	SUBQ         $0x04, R12
@@ -11640,7 +11680,7 @@ tile256_4x2m_masked:
 	RET
 
 // func tile256_4x3(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_4x3(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
 	MOVQ    32(AX), CX
@@ -11767,6 +11807,10 @@ tile256_4x3_loop:
 	VFMADD231PS  Y12, Y15, Y9
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
+	PREFETCHT1   96(DI)
+	PREFETCHT1   96(DI)(R8*1)
+	PREFETCHT1   96(DI)(R8*2)
+	PREFETCHT1   96(DI)(R9*1)
 	ADDQ         $0x10, BX
 	LEAQ         (DI)(R8*4), DI
 	SUBQ         $0x04, R11
@@ -11896,7 +11940,7 @@ tile256_4x3_norelu:
 	RET
 
 // func tile256_4x3m(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_4x3m(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
 	MOVQ       64(AX), CX
@@ -12032,6 +12076,10 @@ tile256_4x3m_loop:
 	VFMADD231PS  Y12, Y15, Y9
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
+	PREFETCHT1   96(R8)
+	PREFETCHT1   96(R8)(R9*1)
+	PREFETCHT1   96(R8)(R9*2)
+	PREFETCHT1   96(R8)(R10*1)
 	ADDQ         $0x10, SI
 	LEAQ         (R8)(R9*4), R8
 	SUBQ         $0x04, R12
@@ -12188,7 +12236,7 @@ tile256_4x3m_masked:
 	RET
 
 // func tile256_5x1(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_5x1(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
 	MOVQ    32(AX), CX
@@ -12270,6 +12318,10 @@ tile256_5x1_loop:
 	VFMADD231PS  Y5, Y6, Y3
 	VBROADCASTSS 12(BX)(SI*4), Y6
 	VFMADD231PS  Y5, Y6, Y4
+	PREFETCHT1   32(DI)
+	PREFETCHT1   32(DI)(R8*1)
+	PREFETCHT1   32(DI)(R8*2)
+	PREFETCHT1   32(DI)(R9*1)
 	ADDQ         $0x10, BX
 	LEAQ         (DI)(R8*4), DI
 	SUBQ         $0x04, R11
@@ -12356,7 +12408,7 @@ tile256_5x1_norelu:
 	RET
 
 // func tile256_5x1m(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_5x1m(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
 	MOVQ       64(AX), CX
@@ -12448,6 +12500,10 @@ tile256_5x1m_loop:
 	VFMADD231PS  Y5, Y6, Y3
 	VBROADCASTSS 12(SI)(DI*4), Y6
 	VFMADD231PS  Y5, Y6, Y4
+	PREFETCHT1   32(R8)
+	PREFETCHT1   32(R8)(R9*1)
+	PREFETCHT1   32(R8)(R9*2)
+	PREFETCHT1   32(R8)(R10*1)
 	ADDQ         $0x10, SI
 	LEAQ         (R8)(R9*4), R8
 	SUBQ         $0x04, R12
@@ -12556,7 +12612,7 @@ tile256_5x1m_masked:
 	RET
 
 // func tile256_5x2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_5x2(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
 	MOVQ    32(AX), CX
@@ -12672,6 +12728,10 @@ tile256_5x2_loop:
 	VBROADCASTSS 12(BX)(SI*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   64(DI)
+	PREFETCHT1   64(DI)(R8*1)
+	PREFETCHT1   64(DI)(R8*2)
+	PREFETCHT1   64(DI)(R9*1)
 	ADDQ         $0x10, BX
 	LEAQ         (DI)(R8*4), DI
 	SUBQ         $0x04, R11
@@ -12790,7 +12850,7 @@ tile256_5x2_norelu:
 	RET
 
 // func tile256_5x2m(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_5x2m(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
 	MOVQ       64(AX), CX
@@ -12916,6 +12976,10 @@ tile256_5x2m_loop:
 	VBROADCASTSS 12(SI)(DI*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   64(R8)
+	PREFETCHT1   64(R8)(R9*1)
+	PREFETCHT1   64(R8)(R9*2)
+	PREFETCHT1   64(R8)(R10*1)
 	ADDQ         $0x10, SI
 	LEAQ         (R8)(R9*4), R8
 	SUBQ         $0x04, R12
@@ -13061,7 +13125,7 @@ tile256_5x2m_masked:
 	RET
 
 // func tile256_6x1(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_6x1(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
 	MOVQ    32(AX), CX
@@ -13155,6 +13219,10 @@ tile256_6x1_loop:
 	VFMADD231PS  Y6, Y7, Y4
 	VBROADCASTSS 12(BX)(R11*1), Y7
 	VFMADD231PS  Y6, Y7, Y5
+	PREFETCHT1   32(DI)
+	PREFETCHT1   32(DI)(R8*1)
+	PREFETCHT1   32(DI)(R8*2)
+	PREFETCHT1   32(DI)(R9*1)
 	ADDQ         $0x10, BX
 	LEAQ         (DI)(R8*4), DI
 	SUBQ         $0x04, R12
@@ -13250,7 +13318,7 @@ tile256_6x1_norelu:
 	RET
 
 // func tile256_6x1m(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_6x1m(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
 	MOVQ       64(AX), CX
@@ -13355,6 +13423,10 @@ tile256_6x1m_loop:
 	VFMADD231PS  Y6, Y7, Y4
 	VBROADCASTSS 12(SI)(R12*1), Y7
 	VFMADD231PS  Y6, Y7, Y5
+	PREFETCHT1   32(R8)
+	PREFETCHT1   32(R8)(R9*1)
+	PREFETCHT1   32(R8)(R9*2)
+	PREFETCHT1   32(R8)(R10*1)
 	ADDQ         $0x10, SI
 	LEAQ         (R8)(R9*4), R8
 	SUBQ         $0x04, R13
@@ -13475,7 +13547,7 @@ tile256_6x1m_masked:
 	RET
 
 // func tile256_6x2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_6x2(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
 	MOVQ    32(AX), CX
@@ -13609,6 +13681,10 @@ tile256_6x2_loop:
 	VBROADCASTSS 12(BX)(R11*1), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT1   64(DI)
+	PREFETCHT1   64(DI)(R8*1)
+	PREFETCHT1   64(DI)(R8*2)
+	PREFETCHT1   64(DI)(R9*1)
 	ADDQ         $0x10, BX
 	LEAQ         (DI)(R8*4), DI
 	SUBQ         $0x04, R12
@@ -13742,7 +13818,7 @@ tile256_6x2_norelu:
 	RET
 
 // func tile256_6x2m(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile256_6x2m(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
 	MOVQ       64(AX), CX
@@ -13887,6 +13963,10 @@ tile256_6x2m_loop:
 	VBROADCASTSS 12(SI)(R12*1), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT1   64(R8)
+	PREFETCHT1   64(R8)(R9*1)
+	PREFETCHT1   64(R8)(R9*2)
+	PREFETCHT1   64(R8)(R10*1)
 	ADDQ         $0x10, SI
 	LEAQ         (R8)(R9*4), R8
 	SUBQ         $0x04, R13

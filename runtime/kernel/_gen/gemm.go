@@ -279,6 +279,18 @@ func gemmTile(v width, mr, nv int, masked bool) {
 			PREFETCHT0(Mem{Base: b, Disp: tileAhead + u*nv*v.bytes() + l})
 		}
 	}
+	if v.bytes() == 32 && mr >= 3 { // the strip to the right comes next: fetch its part of these rows
+		for u := range 4 {
+			m := Mem{Base: b, Disp: 32 * nv}
+			switch u {
+			case 1, 2:
+				m.Index, m.Scale = ldb, uint8(u)
+			case 3:
+				m.Index, m.Scale = ldb3, 1
+			}
+			PREFETCHT1(m)
+		}
+	}
 	ADDQ(Imm(16), a)
 	LEAQ(Mem{Base: b, Index: ldb, Scale: 4}, b)
 	SUBQ(Imm(4), k)
