@@ -65,11 +65,16 @@ func (ws *workspace) packAndCompute(g *product, r part, b []float32, ldb int, tr
 		ws.part(g, r)
 		return
 	}
-	kc := blockingOf(g.level).kc
-	for k0 := r.k0; k0 < r.k1; k0 += kc {
-		q := r
-		q.k0, q.k1 = k0, min(k0+kc, r.k1)
-		g.b = packedPart(&ws.b, b, ldb, transB, q, nil)
-		ws.block(g, q)
+	bl := blockingOf(g.level)
+	cols := r.j1 - r.j0
+	if r.i1-r.i0 <= bl.mr { // each panel is used once: while it is in L1
+		cols = panelWidth
+	}
+	for j0 := r.j0; j0 < r.j1; j0 += cols {
+		for k0 := r.k0; k0 < r.k1; k0 += bl.kc {
+			q := part{r.i0, r.i1, j0, min(j0+cols, r.j1), k0, min(k0+bl.kc, r.k1)}
+			g.b = packedPart(&ws.b, b, ldb, transB, q, nil)
+			ws.block(g, q)
+		}
 	}
 }
