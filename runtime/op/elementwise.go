@@ -181,7 +181,7 @@ func singleForms(op arith) forms[float32, float32] {
 	return each(realFunc[float32](op))
 }
 
-func realFunc[T real](op arith) func(a, b T) T {
+func realFunc[T realNumber](op arith) func(a, b T) T {
 	switch op {
 	case arithAdd:
 		return func(a, b T) T { return a + b }

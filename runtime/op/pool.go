@@ -193,7 +193,7 @@ func floatPool(w *window, finish func(f *fitted, pos [3]int, sum, n float64, eac
 	})
 }
 
-func poolRows[T real](y, x []T, planes int, f *fitted, finish func(*fitted, [3]int, float64, float64, func(func(float64))) float64, p *kernel.Pool) {
+func poolRows[T realNumber](y, x []T, planes int, f *fitted, finish func(*fitted, [3]int, float64, float64, func(func(float64))) float64, p *kernel.Pool) {
 	in, out := f.inSize(), f.outSize()
 	p.For(planes, 1+zipGrain/(out*f.kernel[0]*f.kernel[1]*f.kernel[2]+1), func(lo, hi int) {
 		for c := lo; c < hi; c++ {

@@ -404,7 +404,7 @@ func (e *resizer) changes(a *axisScale) bool {
 }
 
 // blend makes y [outer, out, inner] of x [outer, in, inner].
-func blend[T real](y, x []T, outer, inner int, a *axisScale, e *resizer, p *kernel.Pool) {
+func blend[T realNumber](y, x []T, outer, inner int, a *axisScale, e *resizer, p *kernel.Pool) {
 	taps := make([][]tap, a.out)
 	for k := range taps {
 		taps[k] = e.tapsOf(a, k)

@@ -110,7 +110,7 @@ func hardmax32(dst, x []float32, rows, cols int, _ *kernel.Pool) {
 }
 
 // hardmax is 1 at the first largest element and 0 elsewhere.
-func hardmax[T real](dst, x []T) {
+func hardmax[T realNumber](dst, x []T) {
 	best := 0
 	for i, v := range x {
 		if v > x[best] {

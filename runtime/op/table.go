@@ -38,6 +38,14 @@ func families() []func() []OpDef {
 		orderOps,
 		resizeOps,
 		quantOps,
+		lossOps,
+		sampleOps,
+		detectOps,
+		signalOps,
+		sequenceOps,
+		randomOps,
+		textOps,
+		optimizerOps,
 	}
 }
 

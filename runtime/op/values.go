@@ -18,8 +18,8 @@ type integer interface {
 	~int8 | ~int16 | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64
 }
 
-// real are the floating-point types among number.
-type real interface{ ~float32 | ~float64 }
+// realNumber are the floating-point types among number.
+type realNumber interface{ ~float32 | ~float64 }
 
 // elems is a set of element types.
 type elems uint64
