@@ -150,9 +150,7 @@ func (c *compiler) simplify() error {
 	c.infer()
 	c.noteOutputs()
 	c.splitSequences()
-	if c.foldShapes() > 0 {
-		c.fold()
-	}
+	c.fold()
 	c.dropDead(m.Graph)
 	if !c.env.opt.DisableFusion {
 		c.lower()

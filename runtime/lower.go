@@ -60,6 +60,7 @@ func (c *compiler) ruleCounts() []RuleCount {
 // lower applies the rules to the graph and its subgraphs.
 func (c *compiler) lower() {
 	c.noteOutputs()
+	c.mergeDuplicates()
 	for _, rule := range lowerings {
 		c.model.Graph.Walk(func(g *graph.Graph) {
 			for n := range g.Nodes() {

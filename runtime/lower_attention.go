@@ -41,6 +41,8 @@ func lowerAttention(c *compiler, n *graph.Node) bool {
 		k, s.scale = unscaled(k, s.scale)
 	} else if isPerm(t, 0, 2, 3, 1) {
 		k, layout = t.In(0), op.LayoutBSHD
+	} else if x := turnedByReshape(k); x != nil {
+		k, layout = x, op.LayoutBHSD
 	}
 	if !plainOperands(q, k, v, layout, rank) {
 		return false
@@ -57,6 +59,30 @@ func lowerAttention(c *compiler, n *graph.Node) bool {
 	}
 	c.fuse(last, "Attention", []*graph.Value{q, k, v, s.mask}, attrs...)
 	return true
+}
+
+// turnedByReshape is x of Reshape(Transpose(Reshape(x, [b*h, s, d]), [0, 2, 1]), [b, h, d, s]).
+func turnedByReshape(v *graph.Value) *graph.Value {
+	back := made(v, "Reshape")
+	if back == nil {
+		return nil
+	}
+	t := made(back.In(0), "Transpose")
+	if !isPerm(t, 0, 2, 1) {
+		return nil
+	}
+	flat := made(t.In(0), "Reshape")
+	if flat == nil {
+		return nil
+	}
+	x, f, vs := typeOf(flat.In(0)).Shape, typeOf(flat.Out(0)).Shape, typeOf(v).Shape
+	if x.Rank() != 4 || f.Rank() != 3 || vs.Rank() != 4 || !f.Dim(1).Equal(x.Dim(2)) || !f.Dim(2).Equal(x.Dim(3)) {
+		return nil
+	}
+	if !vs.Dim(0).Equal(x.Dim(0)) || !vs.Dim(1).Equal(x.Dim(1)) || !vs.Dim(2).Equal(x.Dim(3)) || !vs.Dim(3).Equal(x.Dim(2)) {
+		return nil
+	}
+	return flat.In(0)
 }
 
 func (c *compiler) softmaxAxis() int64 {
