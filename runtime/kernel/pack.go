@@ -44,30 +44,44 @@ func (b *PackedB) Unpack(dst []float32) {
 func packPanels(dst []float32, b []float32, ldb int, trans bool, k0, k1, j0, j1 int, p *Pool) {
 	size := (k1 - k0) * panelWidth
 	p.For(ceilDiv(j1-j0, panelWidth), 1+packGrain/(size+1), func(lo, hi int) {
+		if !trans {
+			packRows(dst, b, ldb, k0, k1, j0, j1, lo, hi)
+			return
+		}
 		for i := lo; i < hi; i++ {
 			j := j0 + i*panelWidth
-			packPanel(dst[i*size:][:size], b, ldb, trans, k0, k1, j, min(panelWidth, j1-j))
+			w := min(panelWidth, j1-j)
+			panel := dst[i*size:][:size]
+			if w < panelWidth {
+				clear(panel)
+			}
+			Transpose(panel, panelWidth, b[j*ldb+k0:], ldb, w, k1-k0)
 		}
 	})
 }
 
-// packGrain is the number of values worth a thread of their own.
-const packGrain = 1 << 14
+// packGrain is the number of values worth a thread of their own, packGroup the
+// number of panels filled together: rows of b are then read in longer stretches.
+const (
+	packGrain = 1 << 14
+	packGroup = 16
+)
 
-// packPanel copies rows k0..k1 and columns j..j+w of op(b) to dst and pads the
-// rows with zeros.
-func packPanel(dst, b []float32, ldb int, trans bool, k0, k1, j, w int) {
-	if trans {
-		if w < panelWidth {
-			clear(dst)
+// packRows packs panels lo..hi of a b that is not transposed.
+func packRows(dst []float32, b []float32, ldb int, k0, k1, j0, j1, lo, hi int) {
+	size := (k1 - k0) * panelWidth
+	for ; lo < hi; lo += packGroup {
+		end := min(lo+packGroup, hi)
+		from, to := j0+lo*panelWidth, min(j0+end*panelWidth, j1)
+		for k := k0; k < k1; k++ {
+			row := b[k*ldb+from : k*ldb+to]
+			for at := lo*size + (k-k0)*panelWidth; len(row) > 0; at += size {
+				d := dst[at:][:panelWidth]
+				n := copy(d, row)
+				clear(d[n:])
+				row = row[n:]
+			}
 		}
-		Transpose(dst, panelWidth, b[j*ldb+k0:], ldb, w, k1-k0)
-		return
-	}
-	for k := k0; k < k1; k++ {
-		d := dst[(k-k0)*panelWidth:][:panelWidth]
-		copy(d, b[k*ldb+j:][:w])
-		clear(d[w:])
 	}
 }
 
