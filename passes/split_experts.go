@@ -26,7 +26,7 @@ type MoEOptions struct {
 	Experts    int        // 0 is 16
 	Active     int        // experts that run for a token, shared ones included; 0 is a quarter
 	Shared     int        // experts that always run
-	Split      string     // coact (default), weights, contiguous, random; weights without data
+	Split      string     // weights (default), coact, contiguous, random
 	Router     string     // ridge (default), centroid; centroid without data
 	Compensate string     // ls (default), mean, none; none without data
 	Body       block.Form // loop (default), unrolled, dense
@@ -74,7 +74,9 @@ func (o *MoEOptions) validate(data bool) error {
 	if o.Profile == 0 {
 		o.Profile = 1024
 	}
-	pick(&o.Split, SplitCoact, SplitWeights)
+	if o.Split == "" {
+		o.Split = SplitWeights
+	}
 	pick(&o.Router, RouteRidge, RouteCentroid)
 	pick(&o.Compensate, CompensateLS, CompensateNone)
 	if o.Experts < 2 || o.Experts > 4096 {
