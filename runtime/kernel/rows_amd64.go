@@ -12,7 +12,7 @@ type dotTile struct {
 	mask *int32
 	w    [8]*float32
 	x    [6]*float32
-	next int // floats from a row to the one to prefetch
+	next int // floats from an element of a row to the one to prefetch
 	out  [24]float32
 }
 
@@ -188,6 +188,9 @@ func (b *dotBlock) block(t *dotTile, kernels []dotKernel, i0, i1, j0, j1 int) {
 					t.w[r] = unsafe.SliceData(b.wRow(j + r))
 				}
 				t.next = rows * b.ldw
+				if b.rows != nil {
+					t.next = 128
+				}
 			} else {
 				t.next = 0
 			}

@@ -57,10 +57,12 @@ func CSRGemv(dst []float32, a *CSR, x []float32, p *Pool) {
 
 // CSRGemm computes dst[t,r] = Σ_c A[r,c]*x[t,c] for m tokens: x is [m, Cols], dst is [m, Rows], both row-major. Tokens are
 // taken in blocks that are transposed first, so that one nonzero serves a vector of tokens. Every result is the sum
-// of two chains, over the even and the odd nonzeros of the row, whatever m; one token goes to [CSRGemv].
+// of two chains, over the even and the odd nonzeros of the row, whatever m > 2; one or two tokens go to [CSRGemv].
 func CSRGemm(dst []float32, a *CSR, x []float32, m int, p *Pool) {
-	if m == 1 {
-		CSRGemv(dst, a, x, p)
+	if m == 1 || m == 2 {
+		for t := range m {
+			CSRGemv(dst[t*a.Rows:], a, x[t*a.Cols:], p)
+		}
 		return
 	}
 	if m <= 0 || a.Rows == 0 {

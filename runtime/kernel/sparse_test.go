@@ -57,3 +57,17 @@ func TestNewCSRKeepsNaNAndDropsZeros(t *testing.T) {
 	require.Equal(t, []int32{0, 1, 2}, a.RowPtr)
 	require.Equal(t, []int32{1, 1}, a.Col)
 }
+
+func TestSparseWorthIt(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for _, n := range []int{64, 512, 4096} {
+			for _, m := range []int{1, 2, 7, 8, 16, 200} {
+				require.True(t, kernel.SparseWorthIt(n, n, 0, m))
+				require.True(t, kernel.SparseWorthIt(n, n, n*n/50, m))
+				require.False(t, kernel.SparseWorthIt(n, n, n*n, m))
+			}
+		}
+		require.False(t, kernel.SparseWorthIt(0, 5, 0, 1))
+		require.False(t, kernel.SparseWorthIt(5, 5, 0, 0))
+	})
+}

@@ -77,7 +77,7 @@ func (f *FFN) Dense(m int, x, y []float32, p *Pool) {
 
 // TopK computes y for m tokens with the neurons that rule keeps, and returns how many (token, neuron) pairs it kept. The down row of
 // a neuron is read only where it is kept, and for scores of the gate so is its up row, unless so many are kept that the dense product is
-// faster; y is the same either way.
+// faster; y is the same either way as long as the weights are finite.
 func (f *FFN) TopK(m int, x, y []float32, rule KeepRule, p *Pool) (kept int64) {
 	if rule.Kind == KeepExact && rule.K >= f.size {
 		f.Dense(m, x, y, p)

@@ -24,6 +24,11 @@ func (l *keepLists) total() int64 {
 	return s
 }
 
+// share is the part of all pairs of tokens and neurons that is kept.
+func (l *keepLists) share(neurons int) float64 {
+	return float64(l.total()) / float64(l.m*max(1, neurons))
+}
+
 // gather takes coefficient v[idx] for every kept neuron.
 func (l *keepLists) gather(t int, v []float32) {
 	idx, coef := l.of(t)
@@ -112,36 +117,51 @@ func (f *FFN) topKBlock(m int, x, y []float32, rule KeepRule, p *Pool) (kept int
 
 // upKept multiplies every coefficient by its neuron's up projection; tmp is [m, pitch].
 func (f *FFN) upKept(l *keepLists, tmp, x []float32, p *Pool) {
+	dense, _ := denseShare(l.m)
 	switch {
-	case l.m == 1 && f.up.rows.w != nil:
-		idx, coef := l.of(0)
-		p.For(ceilDiv(len(idx), 16), ceilDiv(grainFlops, 16*max(1, f.in)), func(lo, hi int) {
-			lo, hi = lo*16, min(hi*16, len(idx))
-			b := dotBlock{x: x, w: f.up.rows.w, ldw: f.up.rows.ld, rows: idx[lo:hi], k: f.in, dst: tmp[lo:hi]}
-			b.run(1, hi-lo)
-			addBias(tmp[lo:hi], f.upBias, idx, lo)
-		})
-		Mul(coef, coef, tmp[:len(coef)])
-	case f.up.rows.w == nil || float64(l.total()) > upDenseShare*float64(l.m)*float64(f.size):
+	case f.up.rows.w == nil || l.share(f.size) > dense:
 		f.projectAll(&f.up, f.upBias, tmp, l.m, x, p)
 		for t := range l.m {
 			idx, coef := l.of(t)
+			row := tmp[t*f.pitch():]
 			for i, r := range idx {
-				coef[i] *= tmp[t*f.pitch()+int(r)]
+				coef[i] *= row[r]
 			}
 		}
-	default:
-		f.eachUnit(1, p, func(lo, hi int) {
-			for n := lo * neuronGrain; n < min(hi*neuronGrain, f.size); n += neuronGrain {
-				f.upChunk(l, x, n, min(neuronGrain, f.size-n))
-			}
+	case l.m == 1:
+		idx, coef := l.of(0)
+		p.For(ceilDiv(len(idx), 16), ceilDiv(grainFlops, 16*max(1, f.in)), func(lo, hi int) {
+			lo, hi = lo*16, min(hi*16, len(idx))
+			f.upRows(idx[lo:hi], coef[lo:hi], tmp[lo:hi], x)
 		})
+	default:
+		f.upLists(l, x, p)
 	}
 }
 
-// upChunk serves neurons [first, first+count), count at most neuronGrain: the tokens that keep a neuron take its row together.
+// upRows multiplies the coefficients of one token's neurons idx; tmp is of their length.
+func (f *FFN) upRows(idx []int32, coef, tmp, x []float32) {
+	b := dotBlock{x: x, w: f.up.rows.w, ldw: f.up.rows.ld, rows: idx, k: f.in, dst: tmp}
+	b.run(1, len(idx))
+	addBias(tmp, f.upBias, idx, 0)
+	Mul(coef, coef, tmp)
+}
+
+func (f *FFN) upLists(l *keepLists, x []float32, p *Pool) {
+	f.eachUnit(1, p, func(lo, hi int) {
+		end := min(hi*neuronGrain, f.size)
+		for n := lo * neuronGrain; n < end; n += upChunk {
+			f.upChunk(l, x, n, min(upChunk, end-n))
+		}
+	})
+}
+
+const upChunk = 128 // neurons whose rows stay in cache for all tokens
+
+// upChunk serves neurons [first, first+count): where tokens share neurons, those that keep one take its row together, else one token
+// after the other takes its rows.
 func (f *FFN) upChunk(l *keepLists, x []float32, first, count int) {
-	var start [neuronGrain + 1]int32
+	var start [upChunk + 1]int32
 	var from, to [ffnBlock]int32
 	for t := range l.m {
 		idx, _ := l.of(t)
@@ -152,12 +172,24 @@ func (f *FFN) upChunk(l *keepLists, x []float32, first, count int) {
 			start[int(n)-first+1]++
 		}
 	}
+	used := 0
 	for n := range count {
+		if start[n+1] > 0 {
+			used++
+		}
 		start[n+1] += start[n]
 	}
 	pairs := int(start[count])
 	buf := getScratch(pairs)
 	defer putScratch(buf)
+	if pairs < 3*used {
+		for t := range l.m {
+			idx, coef := l.of(t)
+			a, b := from[t], to[t]
+			f.upRows(idx[a:b], coef[a:b], buf.f[:b-a], x[t*f.in:])
+		}
+		return
+	}
 	ints := buf.ints(2 * pairs)
 	tok, pos, next := ints[:pairs], ints[pairs:], start
 	for t := range l.m {
@@ -187,7 +219,7 @@ func (f *FFN) upChunk(l *keepLists, x []float32, first, count int) {
 
 // downKept adds the kept rows of down to y; tmp is [m, pitch].
 func (f *FFN) downKept(l *keepLists, tmp, y []float32, p *Pool) {
-	if l.m > 1 && float64(l.total()) > downDenseShare*float64(l.m)*float64(f.size) {
+	if _, dense := denseShare(l.m); l.share(f.size) > dense {
 		clear(tmp)
 		for t := range l.m {
 			idx, coef := l.of(t)
@@ -198,6 +230,10 @@ func (f *FFN) downKept(l *keepLists, tmp, y []float32, p *Pool) {
 		f.downDense(l.m, tmp, y, p)
 		return
 	}
+	f.downLists(l, y, p)
+}
+
+func (f *FFN) downLists(l *keepLists, y []float32, p *Pool) {
 	work := 1 + int(l.total())*stripCols
 	p.For(f.down.panels(), ceilDiv(grainFlops, work), func(lo, hi int) {
 		for c := lo; c < hi; c++ {
@@ -227,8 +263,23 @@ func (f *FFN) downPanel(l *keepLists, y []float32, c int) {
 	}
 }
 
-// The share of kept pairs from which the dense product is faster for several tokens.
-const (
-	upDenseShare   = 0.5
-	downDenseShare = 0.4
-)
+// denseShares are the shares of kept pairs beyond which the whole product is faster, by number of tokens.
+var denseShares = [...]struct {
+	tokens   int
+	up, down float64
+}{
+	{1, 0.90, 0.35},
+	{2, 0.55, 0.20},
+	{8, 0.35, 0.14},
+	{64, 0.22, 0.16},
+	{ffnBlock, 0.32, 0.25},
+}
+
+func denseShare(m int) (up, down float64) {
+	for _, s := range denseShares {
+		if m <= s.tokens {
+			return s.up, s.down
+		}
+	}
+	return 1, 1
+}

@@ -71,7 +71,7 @@ func TestFFNDense(t *testing.T) {
 			for variant := range 4 {
 				s := randomFFN(r, d.in, d.hidden, d.out, variant&1 != 0, variant&2 != 0, kernel.ActSilu)
 				f := kernel.NewFFN(s)
-				for _, m := range []int{0, 1, 2, 3, 4, 5, 7, 131 - 2*d.hidden/6} {
+				for _, m := range []int{0, 1, 2, 3, 4, 5, 7, max(8, 131-d.hidden)} {
 					x := randoms(r, m*d.in, 1)
 					want, got := make([]float32, m*d.out), nans(m*d.out+8)
 					s.DenseRef(m, x, want)
@@ -230,4 +230,20 @@ func TestFFNNaNScores(t *testing.T) {
 			require.Zero(t, f.TopK(1, x, y, kernel.KeepRule{On: on, Kind: kernel.KeepThreshold, Threshold: nan}, nil))
 		}
 	})
+}
+
+func TestSpecCheck(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 8))
+	s := randomFFN(r, 3, 4, 5, true, true, kernel.ActRelu)
+	require.NoError(t, s.Check())
+	s.Down = s.Down[1:]
+	require.ErrorContains(t, s.Check(), "down has 19 elements, want 20")
+	x := randomMoE(r, moeDims{4, 2, 3, 4, 5, 6}, true, true, true)
+	require.NoError(t, x.Check())
+	x.Router = nil
+	require.ErrorContains(t, x.Check(), "router has 0 elements, want 12")
+	x.K = 4
+	require.NoError(t, x.Check())
+	x.E = 0
+	require.Error(t, x.Check())
 }
