@@ -21,8 +21,8 @@ type Pass struct {
 // Pipeline is a list of passes, in order.
 type Pipeline []Pass
 
-// Env is what passes get from outside. The zero value works for passes that need neither evaluation nor data; NewEnv in the README's
-// example shows how a program fills it from the runtime.
+// Env is what passes get from outside. The zero value works for passes that need neither evaluation nor data; calib.NewEnv fills it from
+// the runtime.
 type Env struct {
 	// Ctx stops a long pass; nil is context.Background().
 	Ctx context.Context
