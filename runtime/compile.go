@@ -147,6 +147,7 @@ func (c *compiler) simplify() error {
 	c.liftConstants()
 	c.dropDead(m.Graph)
 	c.fold()
+	c.noteOutputs()
 	c.infer()
 	c.noteOutputs()
 	c.splitSequences()

@@ -68,9 +68,10 @@ func returned(g *graph.Graph, v *graph.Value) bool {
 	return found
 }
 
-// liftConstants turns Constant nodes into initializers.
+// liftConstants turns the Constant nodes of the main graph and its subgraphs into initializers. Function bodies stay as the file has them:
+// they are compared with what their kernels were made for.
 func (c *compiler) liftConstants() {
-	c.model.Walk(func(g *graph.Graph) {
+	c.model.Graph.Walk(func(g *graph.Graph) {
 		for n := range g.Nodes() {
 			if !n.Is("Constant") || n.NumOut() != 1 || n.Out(0) == nil {
 				continue
