@@ -40,16 +40,26 @@ func leaveSoon(ctx context.Context, saving *atomic.Int32) {
 
 // commands are the verbs.
 type commands struct {
-	Inspect inspectCmd       `cmd:"" help:"Show what a model holds: inputs, outputs, sizes, operators, feed-forward blocks, possible savings."`
-	Run     runCmd           `cmd:"" help:"Run a model on recorded, given or random inputs, and compare with recorded outputs."`
-	Rewrite rewriteCmd       `cmd:"" help:"Apply passes to a model and write the result."`
-	Prune   pruneCmd         `cmd:"" help:"Remove the hidden neurons that contribute least."`
-	Topk    topkCmd          `cmd:"" help:"Keep only some hidden values of each token."`
-	Moe     moeCmd           `cmd:"" help:"Cut feed-forward blocks into experts with a router."`
-	Mask    maskCmd          `cmd:"" help:"Zero weights by magnitude or as a lottery ticket."`
-	Eval    evalCmd          `cmd:"" help:"Measure quality: perplexity of a language model, accuracy of a classifier."`
-	Bench   benchCmd         `cmd:"" help:"Measure latency and memory, alone or against another model."`
-	Version kong.VersionFlag `short:"V" help:"Print the version and leave."`
+	Demo        demoCmd          `cmd:"" help:"The main job in one command: rewrite a small trained model four ways, check, measure."`
+	Inspect     inspectCmd       `cmd:"" help:"Show what a model holds: inputs, outputs, sizes, operators, feed-forward blocks, possible savings."`
+	Check       checkCmd         `cmd:"" help:"Find what is wrong in a model, and what other tools will trip over."`
+	Text        textCmd          `cmd:"" help:"Print a model as text."`
+	Build       buildCmd         `cmd:"" help:"Make a model from text."`
+	Run         runCmd           `cmd:"" help:"Run a model on recorded, given or random inputs, and compare with recorded outputs."`
+	Conformance conformanceCmd   `cmd:"" help:"Run tests in the form of the ONNX backend test suite."`
+	Rewrite     rewriteCmd       `cmd:"" help:"Apply passes to a model and write the result."`
+	Prune       pruneCmd         `cmd:"" help:"Remove the hidden neurons that contribute least."`
+	Topk        topkCmd          `cmd:"" help:"Keep only some hidden values of each token."`
+	Moe         moeCmd           `cmd:"" help:"Cut feed-forward blocks into experts with a router."`
+	Mask        maskCmd          `cmd:"" help:"Zero weights by magnitude or as a lottery ticket."`
+	Calibrate   calibrateCmd     `cmd:"" help:"Gather statistics of hidden values over data, in files that merge."`
+	Verify      verifyCmd        `cmd:"" help:"Compare two models on data: statistics for each output, first diverging value."`
+	Eval        evalCmd          `cmd:"" help:"Measure quality: perplexity of a language model, accuracy of a classifier."`
+	Bench       benchCmd         `cmd:"" help:"Measure latency and memory, alone or against another model."`
+	Passes      passesCmd        `cmd:"" help:"List the passes and their options."`
+	Ops         opsCmd           `cmd:"" help:"List the operators and which versions run."`
+	Knobs       knobsCmd         `cmd:"" help:"List the debug switches of ONNXDEBUG."`
+	Version     kong.VersionFlag `short:"V" help:"Print the version and leave."`
 }
 
 const description = `Rewrites ONNX models into sparse ones, runs them, and measures what it cost and gained.

@@ -29,19 +29,15 @@ func (a *app) printJSON(v any) error {
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.out, format, args...) }
 
 // newTable is a plain table without frames. Columns whose title starts with ">" are aligned to the right.
-func newTable(title string, columns ...string) table.Writer {
-	t := table.NewWriter()
+func newTable(title string, columns ...string) *report {
+	t := &report{table.NewWriter(), title}
 	style := table.StyleDefault
 	style.Options = table.Options{SeparateHeader: true}
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	style.Box.MiddleHorizontal = "-"
 	style.Format.Header = text.FormatDefault
-	style.Title.Format = text.FormatDefault
 	t.SetStyle(style)
 	t.SuppressTrailingSpaces()
-	if title != "" {
-		t.SetTitle("%s", title)
-	}
 	var head table.Row
 	var configs []table.ColumnConfig
 	for i, c := range columns {
@@ -58,10 +54,21 @@ func newTable(title string, columns ...string) table.Writer {
 	return t
 }
 
-func printTable(w io.Writer, t table.Writer) {
-	if t.Length() > 0 {
-		fmt.Fprintf(w, "%s\n", t.Render())
+// report is a table with a line above it.
+type report struct {
+	table.Writer
+	title string
+}
+
+// printTable prints a table that has rows.
+func printTable(w io.Writer, t *report) {
+	if t.Length() == 0 {
+		return
 	}
+	if t.title != "" {
+		fmt.Fprintln(w, t.title)
+	}
+	fmt.Fprintf(w, "%s\n", t.Render())
 }
 
 // count writes a number with its magnitude: 1234567 is 1.23 M.
