@@ -44,6 +44,9 @@ const transposeStrip = 64
 // attention and its inverse.
 func Transpose0213(dst, x []float32, a, b, c, d int, p *Pool) {
 	dst, x = dst[:a*b*c*d], x[:a*b*c*d]
+	if len(dst) == 0 {
+		return
+	}
 	if d == 1 {
 		TransposeLast(dst, x, a, b, c, p)
 		return

@@ -12,8 +12,8 @@ import (
 // attentionOps are Attention and RotaryEmbedding of opset 23 on.
 func attentionOps() []OpDef {
 	return []OpDef{
-		{Op: "Attention", Since: 23, Prepare: checked(floats, prepareAttention, 0, 1, 2, 4, 5)},
-		{Op: "RotaryEmbedding", Since: 23, Prepare: checked(floats, prepareRotary, 0, 1, 2)},
+		{Op: "Attention", Since: 23, Prepare: checked(halves|elemSet(tensor.Float32), prepareAttention, 0, 1, 2, 4, 5)},
+		{Op: "RotaryEmbedding", Since: 23, Prepare: checked(halves|elemSet(tensor.Float32), prepareRotary, 0, 1, 2)},
 	}
 }
 
@@ -64,6 +64,9 @@ func (e *attentionExec) split(c *Call, i, n int) (headBlock, error) {
 	v, err := t.Float32s()
 	if err != nil {
 		return headBlock{}, err
+	}
+	if t.Elem == tensor.Float64 {
+		return headBlock{}, errElem(t.Elem)
 	}
 	d := t.Shape
 	switch {
@@ -271,9 +274,10 @@ func spreadMask(out []float32, dims []int64, t *tensor.Tensor) error {
 		}
 	}
 	if last := shape[len(shape)-1]; last != 1 && last < keys {
-		wide := make([]float32, len(v)/int(max(last, 1))*int(keys))
+		rows := numel(shape[:len(shape)-1])
+		wide := make([]float32, rows*int(keys))
 		fillWith(wide, inf)
-		for r := range len(v) / int(max(last, 1)) {
+		for r := range rows {
 			copy(wide[r*int(keys):], v[r*int(last):(r+1)*int(last)])
 		}
 		v = wide

@@ -177,7 +177,7 @@ func runRange(c *Call) error {
 		v[i] = a[0]
 	}
 	n := math.Ceil((v[1] - v[0]) / v[2])
-	if !(n < maxTensorBytes) {
+	if !(n < float64(maxTensorBytes)) {
 		return fmt.Errorf("a range from %v to %v by %v has no length", v[0], v[1], v[2])
 	}
 	y := c.Out(0, elem, int64(max(n, 0)))

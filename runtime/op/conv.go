@@ -69,11 +69,15 @@ func checkWeight(w *tensor.Tensor) error {
 	return nil
 }
 
-func prepareConv(p *Prep) (Exec, error) {
+func prepareConv(p *Prep) (Exec, error) { return prepareConvAct(p, kernel.ActNone) }
+
+// prepareConvAct is a convolution followed by an activation.
+func prepareConvAct(p *Prep, act kernel.Act) (Exec, error) {
 	e, err := newConv(p)
 	if err != nil {
 		return nil, err
 	}
+	e.act = act
 	if e.w != nil && !e.win.same() && (e.bias != nil || !p.Has(2)) {
 		f, err := e.win.fit(make([]int64, e.win.n))
 		if err != nil {
@@ -126,13 +130,13 @@ func (e *convExec) Run(c *Call) error {
 	if err != nil {
 		return err
 	}
+	if w.Elem != x.Elem {
+		return fmt.Errorf("input is %s, weight is %s", x.Elem, w.Elem)
+	}
 	batch := int(x.Shape[0])
 	y := c.Out(0, x.Elem, f.dims(append(make([]int64, 0, 5), x.Shape[0], w.Shape[0]), win.n)...)
 	if x.Elem == tensor.Float64 {
 		return e.run64(c, y, x, w, batch, &f)
-	}
-	if w.Elem != x.Elem {
-		return fmt.Errorf("input is %s, weight is %s", x.Elem, w.Elem)
 	}
 	bias := e.bias
 	if t := input(c, 2); bias == nil && t != nil {

@@ -108,8 +108,8 @@ func sizeOf(elem tensor.DType, dims []int64) error {
 	return nil
 }
 
-// maxTensorBytes bounds one result, so that a hostile shape is an error and not an allocation failure.
-const maxTensorBytes = 1 << 36
+// maxTensorBytes bounds one result whose shape is data, so that a hostile one is an error and not an allocation failure. Tests lower it.
+var maxTensorBytes int64 = 1 << 34
 
 // nest is a loop over the elements of a row-major result which reads up to three operands, each at strides of its own. Adjacent dims
 // that all operands run through alike are one dim.

@@ -24,9 +24,12 @@ func fits(n *graph.Node, s *schema.Schema) error {
 	if n.NumIn() < s.MinIn || n.NumIn() > s.MaxIn {
 		return fmt.Errorf("%d inputs, want %d to %d", n.NumIn(), s.MinIn, s.MaxIn)
 	}
+	if n.NumOut() < s.MinOut || n.NumOut() > s.MaxOut {
+		return fmt.Errorf("%d outputs, want %d to %d", n.NumOut(), s.MinOut, s.MaxOut)
+	}
 	for i := range n.NumIn() {
 		f := s.Input(i)
-		if f != nil && f.Option != schema.Optional && n.In(i) == nil && (f.Option == schema.Single || i < s.MinIn) {
+		if f != nil && f.Option != schema.Optional && n.In(i) == nil {
 			return fmt.Errorf("input %d (%s) is missing", i, f.Name)
 		}
 	}

@@ -23,8 +23,8 @@ func optimizerOps() []OpDef {
 func optimize(states int, step func(rate, count float64) func(x, g float64, s []float64) float64) Exec {
 	return ExecFunc(func(c *Call) error {
 		n := (len(c.In) - 2) / (2 + states)
-		if n < 1 || len(c.In) != 2+n*(2+states) {
-			return fmt.Errorf("%d inputs", len(c.In))
+		if n < 1 || len(c.In) != 2+n*(2+states) || len(c.Outs) != n*(1+states) {
+			return fmt.Errorf("%d inputs and %d outputs", len(c.In), len(c.Outs))
 		}
 		rate, err := double(c.In[0])
 		if err != nil || len(rate) != 1 {

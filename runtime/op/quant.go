@@ -387,7 +387,7 @@ func (e *convExec) exact(c *Call, x, w, xz, wz *tensor.Tensor) ([]float64, []int
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(x.Shape) != win.n+2 || x.Shape[1] != w.Shape[1]*int64(e.group) || w.Shape[0]%int64(e.group) != 0 {
+	if len(x.Shape) != win.n+2 || x.Shape[1] != w.Shape[1]*int64(e.group) || w.Shape[0] == 0 || w.Shape[0]%int64(e.group) != 0 {
 		return nil, nil, fmt.Errorf("input %v and weight %v do not fit in %d groups", x.Shape, w.Shape, e.group)
 	}
 	f, err := win.fit(x.Shape[2:])

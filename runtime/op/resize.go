@@ -179,7 +179,7 @@ func (e *resizer) plan(x *tensor.Tensor, roi, scales []float32, sizes []int64) (
 			out = float64(sizes[i])
 			a.scale = out / float64(a.in)
 		}
-		if !(a.scale > 0) || !(out >= 0) || out > maxTensorBytes {
+		if !(a.scale > 0) || !(out >= 0) || out > float64(maxTensorBytes) {
 			if a.in != 0 || out != 0 {
 				return nil, fmt.Errorf("scales %v and sizes %v do not fit shape %v", scales, sizes, x.Shape)
 			}

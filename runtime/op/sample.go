@@ -265,6 +265,9 @@ func prepareRoiAlign(p *Prep) (Exec, error) {
 			return err
 		}
 		ch, h, w := int(x.Shape[1]), int(x.Shape[2]), int(x.Shape[3])
+		if h*w == 0 {
+			return fmt.Errorf("input has shape %v", x.Shape)
+		}
 		out := make([]float64, len(batch)*ch*oh*ow)
 		for n, bi := range batch {
 			if bi < 0 || bi >= x.Shape[0] {
