@@ -83,6 +83,9 @@ type activated struct {
 	Up    *graph.Value
 	Out   *graph.Value // act(Pre) where it is a value of its own
 	Nodes []*graph.Node
+	// Bias is added to Pre by the activation's own node Biased; nil for most.
+	Bias   *graph.Value
+	Biased *graph.Node
 }
 
 // matchActivation reads h as an activation, or as an activation times another value.
@@ -116,7 +119,7 @@ func matchActivation(h *graph.Value) (activated, string) {
 		if !near(p.coef*t.scale, 1) {
 			return activated{}, fmt.Sprintf("%q is scaled by %.4g beside its activation", h.Name, p.coef*t.scale)
 		}
-		a := activated{Act: t.act, Pre: t.pre, Nodes: append(append([]*graph.Node(nil), p.nodes...), t.nodes...)}
+		a := activated{Act: t.act, Pre: t.pre, Bias: t.bias, Biased: t.nodes[0], Nodes: append(append([]*graph.Node(nil), p.nodes...), t.nodes...)}
 		if len(rest) == 1 {
 			a.Up = rest[0]
 			if n, _ := h.Producer(); n.Is("Mul") && (n.In(0) == a.Up || n.In(1) == a.Up) {
@@ -156,35 +159,35 @@ type term struct {
 	alone     block.Act // what it is without the factor g
 	scale     float64
 	nodes     []*graph.Node
+	bias      *graph.Value // that the first node adds to pre; nil for most
 }
-
-var unary = map[string]block.Act{"Relu": block.Relu, "FastGelu": block.GeluTanh, "QuickGelu": block.QuickGelu}
 
 func termOf(v *graph.Value) (term, string) {
 	n, _ := v.Producer()
-	if n == nil {
+	if n == nil || n.In(0) == nil {
 		return term{}, fmt.Sprintf("no activation is known in front of %q", v.Name)
 	}
 	t := term{pre: n.In(0), scale: 1, nodes: []*graph.Node{n}}
 	switch {
+	case n.Is("Relu"):
+		t.act = block.Relu
+		return t, ""
 	case n.ID.Op == "Gelu":
 		t.act = block.Gelu
 		if n.Attrs.String("approximate", "none") == "tanh" {
 			t.act = block.GeluTanh
 		}
 		return t, ""
+	case n.ID.Op == "BiasGelu" && n.ID.Domain == microsoft:
+		t.act, t.bias = block.Gelu, n.In(1)
+		return t, ""
+	case n.ID.Op == "FastGelu" && n.ID.Domain == microsoft:
+		t.act, t.bias = block.GeluTanh, n.In(1)
+		return t, ""
 	case n.Is("Swish"):
-		t.act = block.Silu
-		switch alpha := float64(n.Attrs.Float("alpha", 1)); {
-		case near(alpha, 1.702):
-			t.act = block.QuickGelu
-		case alpha != 1:
-			return term{}, fmt.Sprintf("node %q is a Swish with alpha %g", n.Label(), alpha)
-		}
-		return t, ""
-	case unary[n.ID.Op] != "" && n.NumIn() == 1:
-		t.act = unary[n.ID.Op]
-		return t, ""
+		return swishTerm(t, n, 1)
+	case n.ID.Op == "QuickGelu" && n.ID.Domain == microsoft:
+		return swishTerm(t, n, 1.702)
 	case n.Is("Sigmoid"):
 		return sigmoidTerm(n)
 	case n.Is("Tanh"):
@@ -200,6 +203,22 @@ func termOf(v *graph.Value) (term, string) {
 		return geluTerm(v, n)
 	}
 	return term{}, fmt.Sprintf("activation not known: node %q is a %s", n.Label(), n.ID)
+}
+
+// microsoft is the domain of ONNX Runtime's own operators.
+const microsoft = "com.microsoft"
+
+// swishTerm: x·Sigmoid(alpha·x) as one operator.
+func swishTerm(t term, n *graph.Node, alpha float32) (term, string) {
+	switch a := float64(n.Attrs.Float("alpha", alpha)); {
+	case near(a, 1.702):
+		t.act = block.QuickGelu
+	case a == 1:
+		t.act = block.Silu
+	default:
+		return term{}, fmt.Sprintf("activation not known: node %q is a %s with alpha %g", n.Label(), n.ID, a)
+	}
+	return t, ""
 }
 
 // sigmoidTerm: Sigmoid(g) belongs to SiLU, Sigmoid(1.702 g) to QuickGelu; without the factor g it is the sigmoid itself.

@@ -17,7 +17,8 @@ type Linear struct {
 	Trans   bool
 	Bias    *tensor.Tensor // [out] or nil
 	BiasVal *graph.Value
-	Nodes   []*graph.Node // the product and the addition, in order
+	Adder   *graph.Node   // adds the bias: an Add, or an activation that takes one; nil when the product does, or there is none
+	Nodes   []*graph.Node // the product, and what computes Out from it
 	// Lo and Hi cut the output of a product that computes two things at once (gate and up); 0 and the width otherwise.
 	Lo, Hi int
 }
@@ -81,41 +82,62 @@ func (l *Linear) BiasVector() ([]float32, error) {
 	return dst, nil
 }
 
-// linearAt reads the linear that computes v; a non-empty reason says why v is none.
-func linearAt(v *graph.Value) (*Linear, string) {
+// linearAt reads the linear that computes v; a non-empty reason says why v is none. through (nil: none) follows a value back through nodes
+// that may stand between the product and the addition of the bias.
+func linearAt(v *graph.Value, through func(*graph.Value) (*graph.Value, []*graph.Node)) (*Linear, string) {
 	n, _ := v.Producer()
 	if n == nil {
 		return nil, fmt.Sprintf("%q is not computed", v.Name)
 	}
-	if n.Is("Add") {
-		for i := range 2 {
-			bias := constOf(n.In(1 - i))
-			if bias == nil || !isVector(bias) || n.In(i) == nil {
-				continue
-			}
-			p, _ := n.In(i).Producer()
-			if p == nil || !p.Is("MatMul") && !p.Is("Gemm") {
-				continue
-			}
-			l, reason := productAt(p)
-			if reason != "" {
-				return nil, reason
-			}
-			if l.Bias != nil {
-				return nil, fmt.Sprintf("node %q adds a second bias", n.Label())
-			}
-			if _, sole := n.In(i).SoleUse(); !sole {
-				return nil, fmt.Sprintf("%q is used before the bias is added, too", n.In(i).Name)
-			}
-			if b := bias.Len(); b != 1 && b != l.fullWidth() {
-				return nil, fmt.Sprintf("bias %q has %d elements, want %d", n.In(1-i).Name, b, l.fullWidth())
-			}
-			l.Bias, l.BiasVal, l.Out = bias, n.In(1-i), v
-			l.Nodes = append(l.Nodes, n)
-			return l, ""
+	if !n.Is("Add") {
+		return productAt(n)
+	}
+	for i := range 2 {
+		bias := constOf(n.In(1 - i))
+		if bias == nil || !isVector(bias) || n.In(i) == nil {
+			continue
 		}
+		src, between := n.In(i), []*graph.Node(nil)
+		if through != nil {
+			src, between = through(src)
+		}
+		p, _ := src.Producer()
+		if p == nil || !p.Is("MatMul") && !p.Is("Gemm") {
+			continue
+		}
+		l, reason := productAt(p)
+		if reason != "" {
+			return nil, reason
+		}
+		if l.Bias != nil {
+			return nil, fmt.Sprintf("node %q adds a second bias", n.Label())
+		}
+		if _, sole := n.In(i).SoleUse(); !sole {
+			return nil, fmt.Sprintf("%q is used before the bias is added, too", n.In(i).Name)
+		}
+		if b := bias.Len(); b != 1 && b != l.fullWidth() {
+			return nil, fmt.Sprintf("bias %q has %d elements, want %d", n.In(1-i).Name, b, l.fullWidth())
+		}
+		l.Bias, l.BiasVal, l.Out, l.Adder = bias, n.In(1-i), v, n
+		l.Nodes = append(append(l.Nodes, between...), n)
+		return l, ""
 	}
 	return productAt(n)
+}
+
+// takeBias makes the bias that the activation n adds the linear's own.
+func (l *Linear) takeBias(bias *graph.Value, n *graph.Node) (reason string) {
+	t := constOf(bias)
+	switch {
+	case t == nil || !isVector(t):
+		return fmt.Sprintf("bias %q is no constant vector", bias.Name)
+	case l.Bias != nil:
+		return fmt.Sprintf("node %q adds a second bias", n.Label())
+	case l.Lo != 0 || l.Hi != l.fullWidth() || t.Len() != l.Hi:
+		return fmt.Sprintf("bias %q has %d elements, want %d", bias.Name, t.Len(), l.fullWidth())
+	}
+	l.Bias, l.BiasVal, l.Adder = t, bias, n
+	return ""
 }
 
 func isVector(t *tensor.Tensor) bool {
@@ -131,8 +153,8 @@ func productAt(n *graph.Node) (*Linear, string) {
 	switch {
 	case n.Is("MatMul"), n.Is("Gemm"):
 	case n.Is("Conv"):
-		return nil, fmt.Sprintf("node %q is a Conv, not a MatMul or Gemm", n.Label())
-	case n.Is("MatMulInteger"), n.Is("QLinearMatMul"), n.ID.Op == "MatMulNBits", n.ID.Op == "DynamicQuantizeMatMul", n.ID.Op == "MatMulIntegerToFloat":
+		return nil, fmt.Sprintf("node %q is a %s, not a MatMul or Gemm", n.Label(), convName(n))
+	case quantised[n.ID.Op]:
 		return nil, fmt.Sprintf("node %q is quantised (%s)", n.Label(), n.ID)
 	default:
 		return nil, fmt.Sprintf("node %q is a %s, not a MatMul or Gemm", n.Label(), n.ID)
@@ -186,7 +208,7 @@ func matrixOf(v *graph.Value) (m *tensor.Tensor, trans bool, reason string) {
 			return nil, false, fmt.Sprintf("not constant: %s", v.Name)
 		}
 	}
-	if len(m.Shape) != 2 {
+	if m.Rank() != 2 {
 		return nil, false, fmt.Sprintf("weight %q has rank %d, want 2", v.Name, len(m.Shape))
 	}
 	return m, trans, ""

@@ -1,7 +1,12 @@
 package passes
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
+	"github.com/onnx-rewrite/onnx-rewrite/graph/block"
+	"github.com/onnx-rewrite/onnx-rewrite/graph/op"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 )
 
@@ -36,10 +41,37 @@ func (f *FFN) replace(m *graph.Model, pass string, id graph.OpID, weights []*gra
 		keepName(g, f.Y, y)
 	}
 	for _, s := range f.Shapes {
-		s.SetIn(0, f.Lead)
+		f.readOutside(m, pass, s)
 	}
 	f.clear()
 	return nil
+}
+
+// readOutside makes a Shape node that read a value inside give the same numbers from the outside: the leading dims of Lead, and the width.
+func (f *FFN) readOutside(m *graph.Model, pass string, s ShapeUse) {
+	n, g := s.Node, s.Node.Graph()
+	n.SetIn(0, f.Lead)
+	if s.Lead {
+		return
+	}
+	name := func(hint string) *graph.Value { return g.NewValue(n.Out(0).Name+hint, graph.Type{}) }
+	whole, lead, all := n.Out(0), name("_lead"), name("_all")
+	out := whole.Uses()
+	ints := func(hint string, v ...int64) *graph.Value {
+		return g.AddInit(whole.Name+hint, tensor.Of(v, int64(len(v))))
+	}
+	slice := graph.NewNode(graph.OpID{Op: "Slice"}, []*graph.Value{whole, ints("_from", 0), ints("_to", -1)}, []*graph.Value{lead})
+	concat := graph.NewNode(graph.OpID{Op: "Concat"}, []*graph.Value{lead, ints("_width", s.Width)}, []*graph.Value{all}, graph.IntAttr("axis", 0))
+	for _, made := range []*graph.Node{concat, slice} {
+		made.Name = g.NewName(n.Label() + "/" + made.ID.Op)
+		if m.IRVersion >= 10 {
+			made.Props = append(made.Props, graph.Prop{Key: PassKey, Value: pass})
+		}
+		g.InsertAfter(made, n)
+	}
+	for u := range out {
+		u.Node.SetIn(u.Index, all)
+	}
 }
 
 // keepName gives y the name and value_info place that old had.
@@ -62,14 +94,19 @@ func (f *FFN) clear() {
 	}
 }
 
-// removeWithInputs removes a node without use, and then every constant that only it used.
+// removeWithInputs removes a node without use, and then every node and constant that only it used.
 func removeWithInputs(n *graph.Node) {
 	g, in := n.Graph(), n.Inputs()
 	g.Remove(n)
 	for _, v := range in {
-		if v != nil {
-			dropConstant(v)
+		if v == nil {
+			continue
 		}
+		if p, _ := v.Producer(); p != nil && p.Graph() == g && unused(p) {
+			removeWithInputs(p)
+			continue
+		}
+		dropConstant(v)
 	}
 }
 
@@ -157,60 +194,81 @@ func (o *operands) linear(l *Linear) ([]*graph.Value, error) {
 	return []*graph.Value{w, b}, nil
 }
 
-// forEachFFN finds the blocks again before each rewrite, because the one before may have changed their surroundings, and hands over those
-// that layers (nil: all) names by their number in graph order. visit returns a reason for declining, or "".
+// forEachFFN hands over the blocks that layers (nil: all) names by their number in graph order, from 0. Each is looked up again before its turn,
+// because the rewrite of another may have changed its surroundings, or taken one of its linears. visit returns a reason for declining, or "".
 func forEachFFN(env *Env, m *graph.Model, pass string, layers []int, visit func(i int, f *FFN, row *Row) (reason string, err error)) (int, error) {
-	done := map[string]bool{}
-	fired := 0
-	all := FindFFN(m)
-	for i := range all {
-		if !chosen(layers, i) {
-			done[all[i].Name] = true
-		}
+	if _, err := op.Infer(m, op.InferOptions{}); err != nil {
+		return 0, err
 	}
-	for i := 0; ; i++ {
+	list := FindFFN(m)
+	if err := checkLayers(layers, list); err != nil {
+		return 0, err
+	}
+	fired, number, before := 0, -1, ""
+	for i := range list {
 		if err := env.ctx().Err(); err != nil {
 			return fired, err
 		}
-		f := nextFFN(m, done)
-		if f == nil {
-			return fired, nil
+		if list[i].counts() {
+			number++
 		}
-		done[f.Name] = true
-		env.progress(pass, i, len(all))
-		row := Row{Pass: pass, Block: f.Name, Status: Declined, Reason: f.Reason}
+		if layers != nil && !(list[i].counts() && slices.Contains(layers, number)) {
+			continue
+		}
+		env.progress(pass, i, len(list))
+		row := Row{Pass: pass, Block: list[i].Name, Status: Declined, Reason: list[i].Reason}
+		f := &list[i]
+		if fired > 0 && f.Reason == "" {
+			if f = findKey(m, f.key()); f == nil {
+				row.Reason = fmt.Sprintf("it shares a linear with block %q, which was rewritten", before)
+				env.report(row)
+				continue
+			}
+			row.Reason = f.Reason
+		}
 		if f.Reason == "" {
 			row.WeightsBefore, row.FLOPsBefore = f.Weights(), f.FLOPs()
 			row.WeightsAfter, row.FLOPsAfter = row.WeightsBefore, row.FLOPsBefore
-			reason, err := visit(i, f, &row)
+			reason, err := visit(number, f, &row)
 			if err != nil {
-				return fired, err
+				return fired, fmt.Errorf("block %q: %w", f.Name, err)
 			}
 			if row.Reason = reason; reason == "" {
-				row.Status = Fired
+				row.Status, before = Fired, f.Name
 				fired++
 			}
 		}
 		env.report(row)
 	}
+	if len(list) == 0 {
+		env.report(Row{Pass: pass, Block: m.Graph.Name, Status: Declined, Reason: "the model has no feed-forward block"})
+	}
+	return fired, nil
 }
 
-func chosen(layers []int, i int) bool {
-	if layers == nil {
-		return true
-	}
-	for _, l := range layers {
-		if l == i {
-			return true
+// counts reports whether the block has a number: candidates that are none have not, blocks that were rewritten before keep theirs.
+func (f *FFN) counts() bool { return f.Reason == "" || f.at.ID.Domain == block.Domain }
+
+// checkLayers is an error when a block is asked for that is not there.
+func checkLayers(layers []int, list []FFN) error {
+	n := 0
+	for i := range list {
+		if list[i].counts() {
+			n++
 		}
 	}
-	return false
+	for _, l := range layers {
+		if l < 0 || l >= n {
+			return fmt.Errorf("layers: there is no block %d, the model has %d (counted from 0)", l, n)
+		}
+	}
+	return nil
 }
 
-func nextFFN(m *graph.Model, done map[string]bool) *FFN {
+func findKey(m *graph.Model, key string) *FFN {
 	list := FindFFN(m)
 	for i := range list {
-		if !done[list[i].Name] {
+		if list[i].key() == key {
 			return &list[i]
 		}
 	}

@@ -1,7 +1,6 @@
 package passes
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
@@ -61,9 +60,8 @@ func (l *Linear) setBias(m *graph.Model, pass string, b []float32) {
 	}
 	t := tensor.Of(b, int64(len(b)))
 	switch {
-	case l.Bias != nil && len(l.Nodes) > 1:
-		add := l.Nodes[1]
-		replaceConst(add, slices.Index(add.Inputs(), l.BiasVal), t)
+	case l.Adder != nil:
+		replaceConst(l.Adder, slices.Index(l.Adder.Inputs(), l.BiasVal), t)
 	case l.Bias != nil:
 		replaceConst(n, 2, t)
 	case n.Is("Gemm") && n.NumIn() == 3:
@@ -119,22 +117,62 @@ func selected(b []float32, keep []int) []float32 {
 	return out
 }
 
-// resize replaces the hidden width in the constants inside the block: shapes of Reshape nodes, sizes of a Split, ends of a Slice. fused is
-// the width of gate and up together, when one product computes both.
+// resize replaces the hidden width in the constants inside the block: shapes of Reshape nodes, sizes of a Split, bounds of a Slice. Widths
+// that are multiples of it belong to a product of gate and up together.
 func (f *FFN) resize(m *graph.Model, width int) error {
 	for _, n := range f.Nodes {
+		var err error
 		switch {
 		case n.Is("Reshape"):
-			if err := patchLast(n, 1, int64(f.Hidden), int64(width)); err != nil {
-				return graph.AtNode(n, m.Opset(""), err)
+			for _, k := range []int{1, 2} {
+				if err == nil {
+					err = patchLast(n, 1, int64(k*f.Hidden), int64(k*width))
+				}
 			}
 		case n.Is("Split"):
 			patchSplit(n, int64(width))
 		case n.Is("Slice"):
-			return graph.AtNode(n, m.Opset(""), fmt.Errorf("a Slice between gate and up cannot be resized"))
+			patchSlice(n, int64(f.Hidden), int64(width))
+		}
+		if err != nil {
+			return graph.AtNode(n, m.Opset(""), err)
 		}
 	}
 	return nil
+}
+
+// patchSlice moves the bounds of a Slice that takes one half of gate and up: 0, the width, or twice the width.
+func patchSlice(n *graph.Node, old, width int64) {
+	move := func(bounds []int64) []int64 {
+		b := append([]int64(nil), bounds...)
+		if b[0] == old || b[0] == 2*old || b[0] == -old {
+			b[0] = b[0] / old * width
+		}
+		return b
+	}
+	if n.NumIn() == 1 {
+		n.SetAttr(graph.IntsAttr("starts", move(n.Attrs.Ints("starts"))...))
+		n.SetAttr(graph.IntsAttr("ends", move(n.Attrs.Ints("ends"))...))
+		return
+	}
+	for _, i := range []int{1, 2} {
+		bounds, _ := intsOf(n.In(i))
+		if moved := move(bounds); moved[0] != bounds[0] {
+			replaceConst(n, i, intsLike(constOf(n.In(i)), moved))
+		}
+	}
+}
+
+// intsLike is a constant of whole numbers with the element type of t.
+func intsLike(t *tensor.Tensor, v []int64) *tensor.Tensor {
+	if t.Elem != tensor.Int32 {
+		return tensor.Of(v, int64(len(v)))
+	}
+	narrow := make([]int32, len(v))
+	for i, x := range v {
+		narrow[i] = int32(x)
+	}
+	return tensor.Of(narrow, int64(len(narrow)))
 }
 
 // patchLast replaces the last entry of a shape input, if it is old.
@@ -147,15 +185,15 @@ func patchLast(n *graph.Node, i int, old, width int64) error {
 		}
 		s = append([]int64(nil), s...)
 		s[len(s)-1] = width
-		replaceConst(n, i, tensor.Of(s, int64(len(s))))
+		replaceConst(n, i, intsLike(constOf(v), s))
 		return nil
 	}
 	p, _ := v.Producer()
-	if p == nil || !p.Is("Concat") {
-		return fmt.Errorf("the shape %q is not understood", v.Name)
+	if p == nil || !p.Is("Concat") && !p.Is("Cast") || p.NumIn() == 0 {
+		return nil // computed from shapes: it follows by itself
 	}
 	last := p.NumIn() - 1
-	if s, ok := intsOf(p.In(last)); !ok || len(s) == 0 || s[len(s)-1] != old {
+	if s, ok := lastOf(v); !ok || s != old {
 		return nil
 	}
 	c := graph.NewNode(p.ID, p.Inputs(), []*graph.Value{g.NewValue(v.Name, v.Type)}, p.Attrs...)
