@@ -48,6 +48,21 @@ func (p *panicked) Error() string { return p.text }
 
 // run prepares and runs the node once, as a session would.
 func (n testNode) run(in ...*tensor.Tensor) (out []*tensor.Tensor, err error) {
+	return n.runPlanned(-1, in)
+}
+
+// runInto is run with output 0 in the buffer of a copy of input at.
+func (n testNode) runInto(at int, in ...*tensor.Tensor) (*tensor.Tensor, error) {
+	in = append([]*tensor.Tensor(nil), in...)
+	in[at] = in[at].Clone()
+	out, err := n.runPlanned(at, in)
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
+}
+
+func (n testNode) runPlanned(into int, in []*tensor.Tensor) (out []*tensor.Tensor, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			if f, ok := v.(*Failure); ok {
@@ -108,6 +123,9 @@ func (n testNode) run(in ...*tensor.Tensor) (out []*tensor.Tensor, err error) {
 	}
 	for range outs {
 		c.Outs = append(c.Outs, Slot{Wanted: true, Escapes: true, InPlace: -1})
+	}
+	if into >= 0 {
+		c.Outs[0] = Slot{Wanted: true, Planned: in[into].Bytes(), InPlace: into}
 	}
 	if err := exec.Run(c); err != nil {
 		return nil, err
