@@ -12,7 +12,9 @@ type dotTile struct {
 	mask *int32
 	w    [8]*float32
 	x    [6]*float32
-	next int // floats from an element of a row to the one to prefetch
+	next int // floats from an element of a row to the one to read ahead
+	pf   uintptr
+	step int // several rows and more than 3 tokens read ahead two lines at pf, which then moves on by step
 	out  [24]float32
 }
 
@@ -44,11 +46,13 @@ type panelTile struct {
 	a    [6]*float32
 	c    [6]*float32
 	cols int
+	pf   uintptr // two lines are read ahead here for every row of b; then pf moves on by step
+	step int
 }
 
 // The generator knows these offsets.
 const (
-	_ = -uint(unsafe.Offsetof(dotTile{}.w) ^ 24 | unsafe.Offsetof(dotTile{}.x) ^ 88 | unsafe.Offsetof(dotTile{}.out) ^ 144)
+	_ = -uint(unsafe.Offsetof(dotTile{}.w) ^ 24 | unsafe.Offsetof(dotTile{}.x) ^ 88 | unsafe.Offsetof(dotTile{}.out) ^ 160)
 	_ = -uint(unsafe.Offsetof(axpyArgs{}.cols) ^ 48)
 	_ = -uint(unsafe.Offsetof(axpyTile{}.w) ^ 24 | unsafe.Offsetof(axpyTile{}.coef) ^ 88)
 	_ = -uint(unsafe.Offsetof(panelTile{}.a) ^ 24 | unsafe.Offsetof(panelTile{}.c) ^ 72 | unsafe.Offsetof(panelTile{}.cols) ^ 120)
@@ -191,8 +195,10 @@ func (b *dotBlock) block(t *dotTile, kernels []dotKernel, i0, i1, j0, j1 int) {
 				if b.rows != nil {
 					t.next = 128
 				}
+				t.pf, t.step = b.tilePrefetch(j+rows, rows, 0, i1-i)
 			} else {
 				t.next = 0
+				t.pf, t.step = b.tilePrefetch(j+rows, rows, i-i0, i1-i)
 			}
 			for c := range k.toks {
 				t.x[c] = unsafe.SliceData(b.xRow(i + c))
@@ -205,6 +211,23 @@ func (b *dotBlock) block(t *dotTile, kernels []dotKernel, i0, i1, j0, j1 int) {
 		}
 		j += rows
 	}
+}
+
+// tilePrefetch is what to read ahead of the tile of rows from j on, while the tile before takes its tokens after the first done ones: the
+// whole with its only tokens, else one half with each of the first two times.
+func (b *dotBlock) tilePrefetch(j, rows, done, left int) (pf uintptr, step int) {
+	const most = 6
+	if b.rows != nil || (b.row0+j+rows)*b.ldw > len(b.w) || done > most {
+		return uintptr(unsafe.Pointer(unsafe.SliceData(b.x))), 0
+	}
+	tile := uintptr(unsafe.Pointer(&b.w[(b.row0+j)*b.ldw]))
+	switch {
+	case done > 0:
+		return tile + uintptr(2*rows*b.ldw), 128
+	case left > most:
+		return tile, 128
+	}
+	return tile, 256
 }
 
 // pickDot takes the first kernel that fits, in the order of the table, but with the tokens split evenly; 8 rows at once are for up to 3
@@ -255,7 +278,10 @@ func axpyList256(y, w []float32, ldw int, idx []int32, coef []float32) {
 	}
 }
 
-const panelRows = 6 // most tokens of a panel kernel
+const (
+	panelRows  = 6    // most tokens of a panel kernel
+	panelAhead = 4096 // bytes from a row of B to what is read ahead meanwhile
+)
 
 // blockFast adds neurons [l, l+kb), whose rows of the panel begin at b, to columns [c, c+width).
 func (g *panelGemm) blockFast(c, width, l, kb int, b []float32) bool {
@@ -264,7 +290,16 @@ func (g *panelGemm) blockFast(c, width, l, kb int, b []float32) bool {
 		return false
 	}
 	t := panelTile{k: kb, ldb: 4 * width, b: &b[0], cols: width}
-	for i := 0; i < g.m; {
+	start := uintptr(unsafe.Pointer(&b[0])) // an address only: reading ahead may run past the end
+	groups, nth := ceilDiv(g.m, panelRows), 0
+	for i := 0; i < g.m; nth++ {
+		t.pf, t.step = start, 0
+		switch {
+		case groups == 1: // in step, a little ahead
+			t.pf, t.step = start+panelAhead, 4*width
+		case nth < 2 && l+kb < g.k: // one half of the next block
+			t.pf, t.step = start+uintptr(4*kb*width+nth*128*kb), 128
+		}
 		mr := ceilDiv(g.m-i, ceilDiv(g.m-i, panelRows))
 		for r := range mr {
 			t.a[r] = &g.aRow(i + r)[l]

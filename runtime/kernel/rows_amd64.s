@@ -43,16 +43,14 @@ TEXT ·dot512x4x6(SB), NOSPLIT, $0-8
 	MOVQ   120(AX), R11
 	MOVQ   128(AX), R12
 	MOVQ   (AX), R14
-	MOVQ   136(AX), R15
+	MOVQ   144(AX), R15
 	XORQ   R13, R13
 
 d512x4x6_loop:
 	CMPQ        R13, R14
 	JGE         d512x4x6_tail
-	PREFETCHT1  (CX)(R15*4)
-	PREFETCHT1  (DX)(R15*4)
-	PREFETCHT1  (BX)(R15*4)
-	PREFETCHT1  (SI)(R15*4)
+	PREFETCHT1  (R15)
+	PREFETCHT1  64(R15)
 	VMOVUPS     (CX)(R13*4), Z24
 	VMOVUPS     (DX)(R13*4), Z25
 	VMOVUPS     (BX)(R13*4), Z26
@@ -88,7 +86,7 @@ d512x4x6_loop:
 	VFMADD231PS Z28, Z26, Z22
 	VFMADD231PS Z28, Z27, Z23
 	ADDQ        $0x10, R13
-	ADDQ        $0x10, R15
+	ADDQ        152(AX), R15
 	JMP         d512x4x6_loop
 
 d512x4x6_tail:
@@ -197,7 +195,7 @@ d512x4x6_sum:
 	VSHUFPS       $0xdd, X2, X0, X1
 	VSHUFPS       $0x88, X2, X0, X0
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, 144(AX)
+	VMOVUPS       X0, 160(AX)
 	VEXTRACTF32X4 $0x01, Y4, X0
 	VADDPS        X0, X4, X4
 	VEXTRACTF32X4 $0x01, Y5, X0
@@ -215,7 +213,7 @@ d512x4x6_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 160(AX)
+	VMOVUPS       X1, 176(AX)
 	VEXTRACTF32X4 $0x01, Y8, X0
 	VADDPS        X0, X8, X8
 	VEXTRACTF32X4 $0x01, Y9, X0
@@ -233,7 +231,7 @@ d512x4x6_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 176(AX)
+	VMOVUPS       X1, 192(AX)
 	VEXTRACTF32X4 $0x01, Y12, X0
 	VADDPS        X0, X12, X12
 	VEXTRACTF32X4 $0x01, Y13, X0
@@ -251,7 +249,7 @@ d512x4x6_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 192(AX)
+	VMOVUPS       X1, 208(AX)
 	VEXTRACTF32X4 $0x01, Y16, X0
 	VADDPS        X0, X16, X16
 	VEXTRACTF32X4 $0x01, Y17, X0
@@ -269,7 +267,7 @@ d512x4x6_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 208(AX)
+	VMOVUPS       X1, 224(AX)
 	VEXTRACTF32X4 $0x01, Y20, X0
 	VADDPS        X0, X20, X20
 	VEXTRACTF32X4 $0x01, Y21, X0
@@ -287,7 +285,7 @@ d512x4x6_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 224(AX)
+	VMOVUPS       X1, 240(AX)
 	VZEROUPPER
 	RET
 
@@ -325,16 +323,14 @@ TEXT ·dot512x4x5(SB), NOSPLIT, $0-8
 	MOVQ   112(AX), R10
 	MOVQ   120(AX), R11
 	MOVQ   (AX), R13
-	MOVQ   136(AX), R14
+	MOVQ   144(AX), R14
 	XORQ   R12, R12
 
 d512x4x5_loop:
 	CMPQ        R12, R13
 	JGE         d512x4x5_tail
-	PREFETCHT1  (CX)(R14*4)
-	PREFETCHT1  (DX)(R14*4)
-	PREFETCHT1  (BX)(R14*4)
-	PREFETCHT1  (SI)(R14*4)
+	PREFETCHT1  (R14)
+	PREFETCHT1  64(R14)
 	VMOVUPS     (CX)(R12*4), Z20
 	VMOVUPS     (DX)(R12*4), Z21
 	VMOVUPS     (BX)(R12*4), Z22
@@ -365,7 +361,7 @@ d512x4x5_loop:
 	VFMADD231PS Z24, Z22, Z18
 	VFMADD231PS Z24, Z23, Z19
 	ADDQ        $0x10, R12
-	ADDQ        $0x10, R14
+	ADDQ        152(AX), R14
 	JMP         d512x4x5_loop
 
 d512x4x5_tail:
@@ -461,7 +457,7 @@ d512x4x5_sum:
 	VSHUFPS       $0xdd, X2, X0, X1
 	VSHUFPS       $0x88, X2, X0, X0
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, 144(AX)
+	VMOVUPS       X0, 160(AX)
 	VEXTRACTF32X4 $0x01, Y4, X0
 	VADDPS        X0, X4, X4
 	VEXTRACTF32X4 $0x01, Y5, X0
@@ -479,7 +475,7 @@ d512x4x5_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 160(AX)
+	VMOVUPS       X1, 176(AX)
 	VEXTRACTF32X4 $0x01, Y8, X0
 	VADDPS        X0, X8, X8
 	VEXTRACTF32X4 $0x01, Y9, X0
@@ -497,7 +493,7 @@ d512x4x5_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 176(AX)
+	VMOVUPS       X1, 192(AX)
 	VEXTRACTF32X4 $0x01, Y12, X0
 	VADDPS        X0, X12, X12
 	VEXTRACTF32X4 $0x01, Y13, X0
@@ -515,7 +511,7 @@ d512x4x5_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 192(AX)
+	VMOVUPS       X1, 208(AX)
 	VEXTRACTF32X4 $0x01, Y16, X0
 	VADDPS        X0, X16, X16
 	VEXTRACTF32X4 $0x01, Y17, X0
@@ -533,7 +529,7 @@ d512x4x5_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 208(AX)
+	VMOVUPS       X1, 224(AX)
 	VZEROUPPER
 	RET
 
@@ -566,16 +562,14 @@ TEXT ·dot512x4x4(SB), NOSPLIT, $0-8
 	MOVQ   104(AX), R9
 	MOVQ   112(AX), R10
 	MOVQ   (AX), R12
-	MOVQ   136(AX), R13
+	MOVQ   144(AX), R13
 	XORQ   R11, R11
 
 d512x4x4_loop:
 	CMPQ        R11, R12
 	JGE         d512x4x4_tail
-	PREFETCHT1  (CX)(R13*4)
-	PREFETCHT1  (DX)(R13*4)
-	PREFETCHT1  (BX)(R13*4)
-	PREFETCHT1  (SI)(R13*4)
+	PREFETCHT1  (R13)
+	PREFETCHT1  64(R13)
 	VMOVUPS     (CX)(R11*4), Z16
 	VMOVUPS     (DX)(R11*4), Z17
 	VMOVUPS     (BX)(R11*4), Z18
@@ -601,7 +595,7 @@ d512x4x4_loop:
 	VFMADD231PS Z20, Z18, Z14
 	VFMADD231PS Z20, Z19, Z15
 	ADDQ        $0x10, R11
-	ADDQ        $0x10, R13
+	ADDQ        152(AX), R13
 	JMP         d512x4x4_loop
 
 d512x4x4_tail:
@@ -684,7 +678,7 @@ d512x4x4_sum:
 	VSHUFPS       $0xdd, X2, X0, X1
 	VSHUFPS       $0x88, X2, X0, X0
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, 144(AX)
+	VMOVUPS       X0, 160(AX)
 	VEXTRACTF32X4 $0x01, Y4, X0
 	VADDPS        X0, X4, X4
 	VEXTRACTF32X4 $0x01, Y5, X0
@@ -702,7 +696,7 @@ d512x4x4_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 160(AX)
+	VMOVUPS       X1, 176(AX)
 	VEXTRACTF32X4 $0x01, Y8, X0
 	VADDPS        X0, X8, X8
 	VEXTRACTF32X4 $0x01, Y9, X0
@@ -720,7 +714,7 @@ d512x4x4_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 176(AX)
+	VMOVUPS       X1, 192(AX)
 	VEXTRACTF32X4 $0x01, Y12, X0
 	VADDPS        X0, X12, X12
 	VEXTRACTF32X4 $0x01, Y13, X0
@@ -738,7 +732,7 @@ d512x4x4_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 192(AX)
+	VMOVUPS       X1, 208(AX)
 	VZEROUPPER
 	RET
 
@@ -866,7 +860,7 @@ d512x4x3_sum:
 	VSHUFPS       $0xdd, X2, X0, X1
 	VSHUFPS       $0x88, X2, X0, X0
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, 144(AX)
+	VMOVUPS       X0, 160(AX)
 	VEXTRACTF32X4 $0x01, Y4, X0
 	VADDPS        X0, X4, X4
 	VEXTRACTF32X4 $0x01, Y5, X0
@@ -884,7 +878,7 @@ d512x4x3_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 160(AX)
+	VMOVUPS       X1, 176(AX)
 	VEXTRACTF32X4 $0x01, Y8, X0
 	VADDPS        X0, X8, X8
 	VEXTRACTF32X4 $0x01, Y9, X0
@@ -902,7 +896,7 @@ d512x4x3_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 176(AX)
+	VMOVUPS       X1, 192(AX)
 	VZEROUPPER
 	RET
 
@@ -1007,7 +1001,7 @@ d512x4x2_sum:
 	VSHUFPS       $0xdd, X2, X0, X1
 	VSHUFPS       $0x88, X2, X0, X0
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, 144(AX)
+	VMOVUPS       X0, 160(AX)
 	VEXTRACTF32X4 $0x01, Y4, X0
 	VADDPS        X0, X4, X4
 	VEXTRACTF32X4 $0x01, Y5, X0
@@ -1025,7 +1019,7 @@ d512x4x2_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 160(AX)
+	VMOVUPS       X1, 176(AX)
 	VZEROUPPER
 	RET
 
@@ -1107,7 +1101,7 @@ d512x4x1_sum:
 	VSHUFPS       $0xdd, X2, X0, X1
 	VSHUFPS       $0x88, X2, X0, X0
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, 144(AX)
+	VMOVUPS       X0, 160(AX)
 	VZEROUPPER
 	RET
 
@@ -1225,7 +1219,7 @@ d512x8x1_sum:
 	VSHUFPS       $0xdd, X2, X0, X1
 	VSHUFPS       $0x88, X2, X0, X0
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, 144(AX)
+	VMOVUPS       X0, 160(AX)
 	VEXTRACTF32X4 $0x01, Y4, X0
 	VADDPS        X0, X4, X4
 	VEXTRACTF32X4 $0x01, Y5, X0
@@ -1243,7 +1237,7 @@ d512x8x1_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 160(AX)
+	VMOVUPS       X1, 176(AX)
 	VZEROUPPER
 	RET
 
@@ -1404,7 +1398,7 @@ d512x8x2_sum:
 	VSHUFPS       $0xdd, X2, X0, X1
 	VSHUFPS       $0x88, X2, X0, X0
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, 144(AX)
+	VMOVUPS       X0, 160(AX)
 	VEXTRACTF32X4 $0x01, Y4, X0
 	VADDPS        X0, X4, X4
 	VEXTRACTF32X4 $0x01, Y5, X0
@@ -1422,7 +1416,7 @@ d512x8x2_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 160(AX)
+	VMOVUPS       X1, 176(AX)
 	VEXTRACTF32X4 $0x01, Y8, X0
 	VADDPS        X0, X8, X8
 	VEXTRACTF32X4 $0x01, Y9, X0
@@ -1440,7 +1434,7 @@ d512x8x2_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 176(AX)
+	VMOVUPS       X1, 192(AX)
 	VEXTRACTF32X4 $0x01, Y12, X0
 	VADDPS        X0, X12, X12
 	VEXTRACTF32X4 $0x01, Y13, X0
@@ -1458,7 +1452,7 @@ d512x8x2_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 192(AX)
+	VMOVUPS       X1, 208(AX)
 	VZEROUPPER
 	RET
 
@@ -1662,7 +1656,7 @@ d512x8x3_sum:
 	VSHUFPS       $0xdd, X2, X0, X1
 	VSHUFPS       $0x88, X2, X0, X0
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, 144(AX)
+	VMOVUPS       X0, 160(AX)
 	VEXTRACTF32X4 $0x01, Y4, X0
 	VADDPS        X0, X4, X4
 	VEXTRACTF32X4 $0x01, Y5, X0
@@ -1680,7 +1674,7 @@ d512x8x3_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 160(AX)
+	VMOVUPS       X1, 176(AX)
 	VEXTRACTF32X4 $0x01, Y8, X0
 	VADDPS        X0, X8, X8
 	VEXTRACTF32X4 $0x01, Y9, X0
@@ -1698,7 +1692,7 @@ d512x8x3_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 176(AX)
+	VMOVUPS       X1, 192(AX)
 	VEXTRACTF32X4 $0x01, Y12, X0
 	VADDPS        X0, X12, X12
 	VEXTRACTF32X4 $0x01, Y13, X0
@@ -1716,7 +1710,7 @@ d512x8x3_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 192(AX)
+	VMOVUPS       X1, 208(AX)
 	VEXTRACTF32X4 $0x01, Y16, X0
 	VADDPS        X0, X16, X16
 	VEXTRACTF32X4 $0x01, Y17, X0
@@ -1734,7 +1728,7 @@ d512x8x3_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 208(AX)
+	VMOVUPS       X1, 224(AX)
 	VEXTRACTF32X4 $0x01, Y20, X0
 	VADDPS        X0, X20, X20
 	VEXTRACTF32X4 $0x01, Y21, X0
@@ -1752,7 +1746,7 @@ d512x8x3_sum:
 	VSHUFPS       $0xdd, X2, X1, X0
 	VSHUFPS       $0x88, X2, X1, X1
 	VADDPS        X0, X1, X1
-	VMOVUPS       X1, 224(AX)
+	VMOVUPS       X1, 240(AX)
 	VZEROUPPER
 	RET
 
@@ -1831,7 +1825,7 @@ d512x1x4_sum:
 	VSHUFPS       $0xdd, X2, X0, X1
 	VSHUFPS       $0x88, X2, X0, X0
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, 144(AX)
+	VMOVUPS       X0, 160(AX)
 	VZEROUPPER
 	RET
 
@@ -1880,7 +1874,7 @@ d512x1x1_sum:
 	VSHUFPS       $0xdd, X0, X1, X2
 	VSHUFPS       $0x88, X0, X1, X1
 	VADDPS        X2, X1, X1
-	VMOVUPS       X1, 144(AX)
+	VMOVUPS       X1, 160(AX)
 	VZEROUPPER
 	RET
 
@@ -1998,7 +1992,7 @@ d256x2x3_sum:
 	VSHUFPS      $0xdd, X2, X0, X1
 	VSHUFPS      $0x88, X2, X0, X0
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, 144(AX)
+	VMOVUPS      X0, 160(AX)
 	VEXTRACTF128 $0x01, Y8, X0
 	VADDPS       X0, X8, X8
 	VEXTRACTF128 $0x01, Y10, X0
@@ -2012,7 +2006,7 @@ d256x2x3_sum:
 	VSHUFPS      $0xdd, X2, X1, X0
 	VSHUFPS      $0x88, X2, X1, X1
 	VADDPS       X0, X1, X1
-	VMOVUPS      X1, 160(AX)
+	VMOVUPS      X1, 176(AX)
 	VZEROUPPER
 	RET
 
@@ -2084,7 +2078,7 @@ d256x2x1_sum:
 	VSHUFPS      $0xdd, X2, X0, X1
 	VSHUFPS      $0x88, X2, X0, X0
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, 144(AX)
+	VMOVUPS      X0, 160(AX)
 	VZEROUPPER
 	RET
 
@@ -2188,7 +2182,7 @@ d256x4x1_sum:
 	VSHUFPS      $0xdd, X2, X0, X1
 	VSHUFPS      $0x88, X2, X0, X0
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, 144(AX)
+	VMOVUPS      X0, 160(AX)
 	VZEROUPPER
 	RET
 
@@ -2292,7 +2286,7 @@ d256x1x4_sum:
 	VSHUFPS      $0xdd, X2, X0, X1
 	VSHUFPS      $0x88, X2, X0, X0
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, 144(AX)
+	VMOVUPS      X0, 160(AX)
 	VZEROUPPER
 	RET
 
@@ -2348,7 +2342,7 @@ d256x1x1_sum:
 	VSHUFPS      $0xdd, X0, X1, X2
 	VSHUFPS      $0x88, X0, X1, X1
 	VADDPS       X2, X1, X1
-	VMOVUPS      X1, 144(AX)
+	VMOVUPS      X1, 160(AX)
 	VZEROUPPER
 	RET
 
@@ -2736,13 +2730,13 @@ panel512x6_4:
 	MOVQ    16(AX), R11
 	MOVQ    (AX), R12
 	ADDQ    CX, R11
+	MOVQ    128(AX), R14
 	XORQ    R13, R13
 
 panel512x6_4_loop:
-	PREFETCHT1   2048(R11)
-	PREFETCHT1   2112(R11)
-	PREFETCHT1   2176(R11)
-	PREFETCHT1   2240(R11)
+	PREFETCHT1   (R14)
+	PREFETCHT1   64(R14)
+	ADDQ         136(AX), R14
 	VMOVUPS      (R11), Z24
 	VMOVUPS      64(R11), Z25
 	VMOVUPS      128(R11), Z26
@@ -2840,10 +2834,13 @@ panel512x6_1:
 	MOVQ    16(AX), R11
 	MOVQ    (AX), R12
 	ADDQ    CX, R11
+	MOVQ    128(AX), R14
 	XORQ    R13, R13
 
 panel512x6_1_loop:
-	PREFETCHT1   2048(R11)
+	PREFETCHT1   (R14)
+	PREFETCHT1   64(R14)
+	ADDQ         136(AX), R14
 	VMOVUPS      (R11), Z6
 	ADDQ         8(AX), R11
 	VBROADCASTSS (BX)(R13*4), Z7
@@ -2918,10 +2915,13 @@ panel256x6_2:
 	MOVQ    16(AX), R11
 	MOVQ    (AX), R12
 	ADDQ    CX, R11
+	MOVQ    128(AX), R14
 	XORQ    R13, R13
 
 panel256x6_2_loop:
-	PREFETCHT1   2048(R11)
+	PREFETCHT1   (R14)
+	PREFETCHT1   64(R14)
+	ADDQ         136(AX), R14
 	VMOVUPS      (R11), Y12
 	VMOVUPS      32(R11), Y13
 	ADDQ         8(AX), R11
@@ -3015,13 +3015,13 @@ panel512x5_4:
 	MOVQ    16(AX), R10
 	MOVQ    (AX), R11
 	ADDQ    CX, R10
+	MOVQ    128(AX), R13
 	XORQ    R12, R12
 
 panel512x5_4_loop:
-	PREFETCHT1   2048(R10)
-	PREFETCHT1   2112(R10)
-	PREFETCHT1   2176(R10)
-	PREFETCHT1   2240(R10)
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	ADDQ         136(AX), R13
 	VMOVUPS      (R10), Z20
 	VMOVUPS      64(R10), Z21
 	VMOVUPS      128(R10), Z22
@@ -3106,10 +3106,13 @@ panel512x5_1:
 	MOVQ    16(AX), R10
 	MOVQ    (AX), R11
 	ADDQ    CX, R10
+	MOVQ    128(AX), R13
 	XORQ    R12, R12
 
 panel512x5_1_loop:
-	PREFETCHT1   2048(R10)
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	ADDQ         136(AX), R13
 	VMOVUPS      (R10), Z5
 	ADDQ         8(AX), R10
 	VBROADCASTSS (BX)(R12*4), Z6
@@ -3176,10 +3179,13 @@ panel256x5_2:
 	MOVQ    16(AX), R10
 	MOVQ    (AX), R11
 	ADDQ    CX, R10
+	MOVQ    128(AX), R13
 	XORQ    R12, R12
 
 panel256x5_2_loop:
-	PREFETCHT1   2048(R10)
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	ADDQ         136(AX), R13
 	VMOVUPS      (R10), Y10
 	VMOVUPS      32(R10), Y11
 	ADDQ         8(AX), R10
@@ -3261,13 +3267,13 @@ panel512x4_4:
 	MOVQ    16(AX), R9
 	MOVQ    (AX), R10
 	ADDQ    CX, R9
+	MOVQ    128(AX), R12
 	XORQ    R11, R11
 
 panel512x4_4_loop:
-	PREFETCHT1   2048(R9)
-	PREFETCHT1   2112(R9)
-	PREFETCHT1   2176(R9)
-	PREFETCHT1   2240(R9)
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	ADDQ         136(AX), R12
 	VMOVUPS      (R9), Z16
 	VMOVUPS      64(R9), Z17
 	VMOVUPS      128(R9), Z18
@@ -3339,10 +3345,13 @@ panel512x4_1:
 	MOVQ    16(AX), R9
 	MOVQ    (AX), R10
 	ADDQ    CX, R9
+	MOVQ    128(AX), R12
 	XORQ    R11, R11
 
 panel512x4_1_loop:
-	PREFETCHT1   2048(R9)
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	ADDQ         136(AX), R12
 	VMOVUPS      (R9), Z4
 	ADDQ         8(AX), R9
 	VBROADCASTSS (BX)(R11*4), Z5
@@ -3401,10 +3410,13 @@ panel256x4_2:
 	MOVQ    16(AX), R9
 	MOVQ    (AX), R10
 	ADDQ    CX, R9
+	MOVQ    128(AX), R12
 	XORQ    R11, R11
 
 panel256x4_2_loop:
-	PREFETCHT1   2048(R9)
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	ADDQ         136(AX), R12
 	VMOVUPS      (R9), Y8
 	VMOVUPS      32(R9), Y9
 	ADDQ         8(AX), R9
@@ -3474,13 +3486,13 @@ panel512x3_4:
 	MOVQ    16(AX), R8
 	MOVQ    (AX), R9
 	ADDQ    CX, R8
+	MOVQ    128(AX), R11
 	XORQ    R10, R10
 
 panel512x3_4_loop:
-	PREFETCHT1   2048(R8)
-	PREFETCHT1   2112(R8)
-	PREFETCHT1   2176(R8)
-	PREFETCHT1   2240(R8)
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	ADDQ         136(AX), R11
 	VMOVUPS      (R8), Z12
 	VMOVUPS      64(R8), Z13
 	VMOVUPS      128(R8), Z14
@@ -3539,10 +3551,13 @@ panel512x3_1:
 	MOVQ    16(AX), R8
 	MOVQ    (AX), R9
 	ADDQ    CX, R8
+	MOVQ    128(AX), R11
 	XORQ    R10, R10
 
 panel512x3_1_loop:
-	PREFETCHT1   2048(R8)
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	ADDQ         136(AX), R11
 	VMOVUPS      (R8), Z3
 	ADDQ         8(AX), R8
 	VBROADCASTSS (BX)(R10*4), Z4
@@ -3593,10 +3608,13 @@ panel256x3_2:
 	MOVQ    16(AX), R8
 	MOVQ    (AX), R9
 	ADDQ    CX, R8
+	MOVQ    128(AX), R11
 	XORQ    R10, R10
 
 panel256x3_2_loop:
-	PREFETCHT1   2048(R8)
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	ADDQ         136(AX), R11
 	VMOVUPS      (R8), Y6
 	VMOVUPS      32(R8), Y7
 	ADDQ         8(AX), R8
@@ -3654,13 +3672,13 @@ panel512x2_4:
 	MOVQ    16(AX), DI
 	MOVQ    (AX), R8
 	ADDQ    CX, DI
+	MOVQ    128(AX), R10
 	XORQ    R9, R9
 
 panel512x2_4_loop:
-	PREFETCHT1   2048(DI)
-	PREFETCHT1   2112(DI)
-	PREFETCHT1   2176(DI)
-	PREFETCHT1   2240(DI)
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	ADDQ         136(AX), R10
 	VMOVUPS      (DI), Z8
 	VMOVUPS      64(DI), Z9
 	VMOVUPS      128(DI), Z10
@@ -3706,10 +3724,13 @@ panel512x2_1:
 	MOVQ    16(AX), DI
 	MOVQ    (AX), R8
 	ADDQ    CX, DI
+	MOVQ    128(AX), R10
 	XORQ    R9, R9
 
 panel512x2_1_loop:
-	PREFETCHT1   2048(DI)
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	ADDQ         136(AX), R10
 	VMOVUPS      (DI), Z2
 	ADDQ         8(AX), DI
 	VBROADCASTSS (BX)(R9*4), Z3
@@ -3752,10 +3773,13 @@ panel256x2_2:
 	MOVQ    16(AX), DI
 	MOVQ    (AX), R8
 	ADDQ    CX, DI
+	MOVQ    128(AX), R10
 	XORQ    R9, R9
 
 panel256x2_2_loop:
-	PREFETCHT1   2048(DI)
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	ADDQ         136(AX), R10
 	VMOVUPS      (DI), Y4
 	VMOVUPS      32(DI), Y5
 	ADDQ         8(AX), DI
@@ -3801,13 +3825,13 @@ panel512x1_4:
 	MOVQ    16(AX), SI
 	MOVQ    (AX), DI
 	ADDQ    CX, SI
+	MOVQ    128(AX), R9
 	XORQ    R8, R8
 
 panel512x1_4_loop:
-	PREFETCHT1   2048(SI)
-	PREFETCHT1   2112(SI)
-	PREFETCHT1   2176(SI)
-	PREFETCHT1   2240(SI)
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	ADDQ         136(AX), R9
 	VMOVUPS      (SI), Z4
 	VMOVUPS      64(SI), Z5
 	VMOVUPS      128(SI), Z6
@@ -3840,10 +3864,13 @@ panel512x1_1:
 	MOVQ    16(AX), SI
 	MOVQ    (AX), DI
 	ADDQ    CX, SI
+	MOVQ    128(AX), R9
 	XORQ    R8, R8
 
 panel512x1_1_loop:
-	PREFETCHT1   2048(SI)
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	ADDQ         136(AX), R9
 	VMOVUPS      (SI), Z1
 	ADDQ         8(AX), SI
 	VBROADCASTSS (BX)(R8*4), Z2
@@ -3878,10 +3905,13 @@ panel256x1_2:
 	MOVQ    16(AX), SI
 	MOVQ    (AX), DI
 	ADDQ    CX, SI
+	MOVQ    128(AX), R9
 	XORQ    R8, R8
 
 panel256x1_2_loop:
-	PREFETCHT1   2048(SI)
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	ADDQ         136(AX), R9
 	VMOVUPS      (SI), Y2
 	VMOVUPS      32(SI), Y3
 	ADDQ         8(AX), SI

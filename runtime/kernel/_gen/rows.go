@@ -16,7 +16,9 @@ const (
 	dotW    = 24
 	dotX    = 88
 	dotNext = 136
-	dotOut  = 144
+	dotPf   = 144
+	dotStep = 152
+	dotOut  = 160
 )
 
 // Offsets of kernel.axpyArgs.
@@ -47,6 +49,8 @@ const (
 	ptA    = 24
 	ptC    = 72
 	ptCols = 120
+	ptPf   = 128
+	ptStep = 136
 )
 
 func rowsFamily() {
@@ -97,7 +101,12 @@ func dot512(rows, toks int) {
 		x = append(x, loadField(t, dotX+8*j))
 	}
 	id := fmt.Sprintf("d512x%dx%d", rows, toks)
-	i, n, next := GP64(), loadField(t, dotK), loadField(t, dotNext)
+	ahead := dotNext
+	tiled := rows > 1 && toks > 3
+	if tiled {
+		ahead = dotPf
+	}
+	i, n, next := GP64(), loadField(t, dotK), loadField(t, ahead)
 	XORQ(i, i)
 	at := func(p reg.GPVirtual) Mem { return Mem{Base: p, Index: i, Scale: 4} }
 	step := func(load func(m Mem, r reg.VecVirtual)) {
@@ -134,12 +143,22 @@ func dot512(rows, toks int) {
 	Label(id + "_loop")
 	CMPQ(i, n)
 	JGE(LabelRef(id + "_tail"))
-	for r := range rows {
-		PREFETCHT1(Mem{Base: w[r], Index: next, Scale: 4})
+	if tiled {
+		for r := range 2 {
+			PREFETCHT1(memAt(next, 64*r))
+		}
+	} else {
+		for r := range rows {
+			PREFETCHT1(Mem{Base: w[r], Index: next, Scale: 4})
+		}
 	}
 	step(func(m Mem, r reg.VecVirtual) { VMOVUPS(m, r) })
 	ADDQ(Imm(16), i)
-	ADDQ(Imm(16), next)
+	if tiled {
+		ADDQ(memAt(t, dotStep), next)
+	} else {
+		ADDQ(Imm(16), next)
+	}
 	JMP(LabelRef(id + "_loop"))
 	Label(id + "_tail")
 	rem := loadField(t, dotRem)
@@ -301,8 +320,6 @@ func axpy512() {
 	RET()
 }
 
-const panelAhead = 2048 // bytes between a prefetch and its use
-
 const axpyAhead = 8 // rows between a prefetch and its use
 
 func axpy512Strip(id string, vecs int, n, ahead, idx, coef, w, ldw, y reg.GPVirtual, k reg.Register) {
@@ -462,12 +479,13 @@ func panelStrip(id string, t, at reg.GPVirtual, mr, vecs, bytes int, vec func() 
 	}
 	b, k := loadField(t, ptB), loadField(t, ptK)
 	ADDQ(at, b)
-	l := GP64()
+	l, pf := GP64(), loadField(t, ptPf)
 	XORQ(l, l)
 	Label(id + "_loop")
-	for i := 0; i < vecs*bytes; i += 64 {
-		PREFETCHT1(memAt(b, panelAhead+i))
+	for i := range 2 {
+		PREFETCHT1(memAt(pf, 64*i))
 	}
+	ADDQ(memAt(t, ptStep), pf)
 	bv := make([]reg.VecVirtual, vecs)
 	for v := range bv {
 		bv[v] = vec()
