@@ -45,6 +45,12 @@ func (o *TopKOptions) validate() error {
 	if o.Keep == 0 {
 		o.Keep = 0.25
 	}
+	if err := oneOf("on", string(o.On), string(block.OnHidden), string(block.OnGate), string(block.OnSigned)); err != nil {
+		return err
+	}
+	if err := oneOf("rule", string(o.Rule), string(block.KeepExact), string(block.KeepThreshold), string(block.KeepStat)); err != nil {
+		return err
+	}
 	switch {
 	case o.Keep < 0 || o.Keep > 1 || o.Keep != o.Keep:
 		return fmt.Errorf("keep is %g, want a share between 0 and 1", o.Keep)

@@ -18,6 +18,7 @@ type calibrateCmd struct {
 	Out    string   `short:"o" placeholder:"FILE" help:"Where to write the statistics."`
 	Merge  []string `sep:"none" placeholder:"FILE" help:"Join statistics files instead of running a model. May be repeated; one alone is shown."`
 	Shard  string   `placeholder:"I/N" help:"Take part I (from 0) of N parts of the data, to be merged later."`
+	Leaf   int      `default:"16" help:"Samples per leaf, the unit that parts are made of. Runs with other leaves do not merge."`
 	Gram   bool     `help:"Gather the Gram matrix of the hidden values, for refits."`
 	CoFire bool     `name:"co-fire" help:"Count how often two neurons fire together."`
 	Fire   float64  `default:"0" help:"A neuron fires where |h| is above it."`
@@ -127,9 +128,9 @@ func (c *calibrateCmd) collect(a *app) (*sparsify.Stats, error) {
 	if len(taps) == 0 {
 		return nil, hint(failed("%s: no feed-forward block was found", c.Model), "onnx-rewrite inspect says why")
 	}
-	data, err := c.open(m)
+	data, err := calib.Open(m, c.Data, calib.Options{Window: c.Window, Limit: c.Limit, Every: c.Every, Batch: max(1, c.Leaf)})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--data: %w", err)
 	}
 	p := a.newProgress(c.JSON)
 	defer p.done()

@@ -43,19 +43,22 @@ type demoRewrite struct {
 }
 
 var demoRewrites = []demoRewrite{
-	{"experts", "each feed-forward block becomes 16 experts; a router picks 4 of them for each token",
-		func(*graph.Model) passes.Pass { return passes.SplitExperts(passes.MoEOptions{Experts: 16, Active: 4}) }, 1.10, true},
-	{"topk", "of 384 hidden values only the 48 largest are kept for each token",
+	{"experts", "each feed-forward block becomes 16 experts; a router picks 8 of them for each token",
+		func(*graph.Model) passes.Pass { return passes.SplitExperts(passes.MoEOptions{Experts: 16, Active: 8}) }, 1.12, true},
+	{"topk", "of 384 hidden values only the 96 largest are kept for each token",
 		func(*graph.Model) passes.Pass {
-			return passes.TopKFFN(passes.TopKOptions{K: 48, Rule: block.KeepExact})
+			return passes.TopKFFN(passes.TopKOptions{K: 96, Rule: block.KeepExact})
 		}, 1.01, true},
 	{"pruned", "a quarter of the hidden neurons is removed, the rest takes over by least squares",
 		func(*graph.Model) passes.Pass { return passes.PruneNeurons(passes.PruneOptions{Keep: 0.75}) }, 1.04, false},
-	{"ticket", "a lottery ticket from the pair of trained and untrained model: half of the weights is zero",
+	{"ticket", "a lottery ticket from the pair of trained and untrained model: 30 % of the weights are zero",
 		func(initial *graph.Model) passes.Pass {
-			return passes.ApplyMask(passes.MaskOptions{Density: 0.5, Other: initial})
-		}, 1.10, false},
+			return passes.ApplyMask(passes.MaskOptions{Density: ticketDensity, Other: initial})
+		}, 1.05, false},
 }
+
+// ticketDensity is the share of the weights that the ticket keeps.
+const ticketDensity = 0.7
 
 // demoResult is what the demo reports of one rewrite.
 type demoResult struct {
@@ -314,7 +317,7 @@ func (d *demoRun) writeAndRead(res *demoResult, out *graph.Model) (*graph.Model,
 func (d *demoRun) rewind(res *demoResult) error {
 	env := d.a.passEnv(d.initial, nil)
 	env.Report = &passes.Report{}
-	out, n, err := passes.Apply(env, d.initial, passes.ApplyMask(passes.MaskOptions{Density: 0.5, Other: d.trained, Rewound: true}))
+	out, n, err := passes.Apply(env, d.initial, passes.ApplyMask(passes.MaskOptions{Density: ticketDensity, Other: d.trained, Rewound: true}))
 	if err != nil {
 		return err
 	}

@@ -133,7 +133,6 @@ The debug switches, read from ONNXDEBUG.`
 
 func (c *knobsCmd) Run(a *app) error {
 	if c.JSON {
-		type knob struct{ Name, Type, Default, Help, Value string }
 		var list []map[string]string
 		for _, k := range debug.All() {
 			list = append(list, map[string]string{"name": k.Name, "type": k.Type, "default": k.Default, "help": k.Help})

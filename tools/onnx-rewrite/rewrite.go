@@ -5,7 +5,6 @@ import (
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/passes"
-	"github.com/onnx-rewrite/onnx-rewrite/runtime"
 	"github.com/onnx-rewrite/onnx-rewrite/sparsify/calib"
 )
 
@@ -179,7 +178,8 @@ func (j *rewriteJob) apply(a *app, m *graph.Model, data *calib.Data, p *progress
 
 // passEnv is the environment that passes get from this command.
 func (a *app) passEnv(m *graph.Model, data *calib.Data) *passes.Env {
-	env := &passes.Env{Ctx: a.ctx, Eval: runtime.Evaluator(m), Knobs: a.knobs}
+	env := calib.NewEnv(m, data)
+	env.Ctx, env.Knobs = a.ctx, a.knobs
 	if data != nil {
 		env.Observe = data.Observer(a.runtimeOptions())
 	}

@@ -30,7 +30,7 @@ type moeFlags struct {
 	Experts    *string `placeholder:"N" help:"Experts in each block [16]."`
 	Active     *string `placeholder:"N" help:"Experts that run for a token, shared ones included [a quarter]."`
 	Shared     *string `placeholder:"N" help:"Experts that always run [0]."`
-	Split      *string `placeholder:"NAME" help:"coact (default with data): by co-activation; weights; contiguous; random."`
+	Split      *string `placeholder:"NAME" help:"weights (default): neurons of like incoming weights together; coact: of like activations; contiguous; random."`
 	Router     *string `placeholder:"NAME" help:"ridge (default with data), centroid."`
 	Compensate *string `placeholder:"NAME" help:"ls (default with data): fit the down projections anew under the routing; mean; none."`
 	Body       *string `placeholder:"NAME" help:"Form of the plain ONNX body: loop (default), unrolled, dense."`
