@@ -125,6 +125,16 @@ func (s *finder) sameLead(a, b *graph.Value) bool {
 	return x.Rank() == 2 || equalLead(x, y)
 }
 
+// sameRows reports whether a and b are the same value, or the same value reshaped to the same rows.
+func (s *finder) sameRows(a, b *graph.Value) bool {
+	if a == b {
+		return true
+	}
+	x, _ := s.behind(a)
+	y, _ := s.behind(b)
+	return x == y && s.sameLead(a, b)
+}
+
 func equalLead(x, y graph.Shape) bool {
 	for i := range x.Rank() - 1 {
 		if !x.Dim(i).Equal(y.Dim(i)) {

@@ -172,7 +172,7 @@ func (s *finder) ffnAt(n *graph.Node) (f FFN, candidate bool) {
 			return f, f.decline("the other factor of the hidden value: " + why)
 		}
 		f.Gate, f.Up = first, second
-		if f.Gate.In != f.Up.In {
+		if !s.sameRows(f.Gate.In, f.Up.In) {
 			return f, f.decline(fmt.Sprintf("gate and up have different inputs, %q and %q", f.Gate.In.Name, f.Up.In.Name))
 		}
 	}

@@ -350,15 +350,12 @@ func (p *expertPlan) refit(keep sparsify.Mask, mu []float64) error {
 	return nil
 }
 
-// install writes the block: stacked weights of the experts, padded with zero neurons where sizes differ.
+// install writes the block: stacked weights of the experts, padded where sizes differ with neurons whose outgoing weights are zero.
 func (p *expertPlan) install(m *graph.Model) (string, error) {
 	o, f := p.opt, p.f
 	v := block.Variant{Family: block.MoEFFN, Gated: f.Gated(), Act: f.Act, Form: o.Body, Mean: p.mean.Rows > 0, Shared: o.Shared > 0}
 	if o.Body == block.Unrolled {
 		v.Experts = p.experts.E
-	}
-	if !zeroAtZero[f.Act] && p.experts.MaxSize()*p.experts.E != f.Hidden-len(p.experts.Members(sparsify.Shared)) {
-		return fmt.Sprintf("%d neurons do not divide into %d experts, and padding needs an activation that gives 0 for 0", f.Hidden, o.Experts), nil
 	}
 	id, err := block.Install(m, v)
 	if err != nil {
@@ -407,10 +404,6 @@ func (p *expertPlan) install(m *graph.Model) (string, error) {
 	}
 	return "", f.replace(m, "split-experts", id, weights, block.CountAttr(m.Opset(""), "k", int64(o.Active-o.Shared)))
 }
-
-// zeroAtZero lists the activations for which a neuron without weights gives 0. In a gated block the other factor is 0 anyway.
-var zeroAtZero = map[block.Act]bool{block.Relu: true, block.Relu2: true, block.Gelu: true, block.GeluTanh: true, block.Silu: true,
-	block.QuickGelu: true, block.Tanh: true}
 
 // stackIn is [E, in, size] of the columns of w and [E, size] of the bias, expert by expert.
 func (p *expertPlan) stackIn(w sparsify.Matrix, b []float32) (stack, bias []float32) {
