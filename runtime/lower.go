@@ -24,9 +24,12 @@ var lowerings = []lowering{
 	{"attention", "softmax(scale q kᵀ + mask) v, head by head", lowerAttention},
 	{"attention-layout", "Transpose of an operand or the result of Attention", lowerAttentionLayout},
 	{"linear", "MatMul or Gemm with a constant matrix, and its bias", lowerLinear},
+	{"linear-split", "Linear whose columns are split: one Linear a part", lowerLinearSplit},
 	{"linear-act", "Linear and its activation", lowerLinearAct},
 	{"linear-mul", "Linear times a value of the same shape", lowerLinearMul},
 	{"linear-add", "Linear plus a residual of the same shape", lowerLinearAdd},
+	{"conv-norm", "Conv and BatchNormalization", lowerConvNorm},
+	{"conv-act", "Conv and its activation", lowerConvAct},
 }
 
 // RuleCount says how often a lowering rule fired.
@@ -70,6 +73,7 @@ func (c *compiler) lower() {
 			}
 		})
 	}
+	c.mergeDuplicates()
 }
 
 // lowerNoOp takes nodes out that hand their input on.

@@ -144,12 +144,10 @@ func (c *compiler) scoresOf(v *graph.Value) (scores, bool) {
 			return s, !s.product.In(0).IsConst() && !s.product.In(1).IsConst()
 		}
 		if x, k, ok := scaled(v); ok {
-			if s.mask != nil || s.scale == 1 {
-				v, s.scale = x, s.scale*k
-				continue
-			}
+			v, s.scale = x, s.scale*k
+			continue
 		}
-		if s.mask != nil || s.scale != 1 {
+		if s.scale != 1 || s.mask != nil && (s.masked != 0 || !isFloat(s.mask)) {
 			return s, false
 		}
 		x, ok := c.maskOf(v, &s)
@@ -165,13 +163,13 @@ func (c *compiler) scoresOf(v *graph.Value) (scores, bool) {
 func (c *compiler) maskOf(v *graph.Value, s *scores) (*graph.Value, bool) {
 	if a := made(v, "Add"); a != nil {
 		for i := range 2 {
-			if x := a.In(i); leadsToProduct(x) && isFloat(a.In(1-i)) && typeOf(a.In(1-i)).Shape.Known {
-				s.mask = a.In(1 - i)
+			if x := a.In(i); leadsToScores(x) && isFloat(a.In(1-i)) && typeOf(a.In(1-i)).Shape.Known {
+				s.mask = c.sum(a, s.mask, a.In(1-i))
 				return x, true
 			}
 		}
 	}
-	if w := made(v, "Where"); w != nil {
+	if w := made(v, "Where"); w != nil && s.mask == nil {
 		x, at := w.In(2), 1
 		if s.keep = leadsToProduct(w.In(1)); s.keep {
 			x, at = w.In(1), 2
@@ -187,6 +185,57 @@ func (c *compiler) maskOf(v *graph.Value, s *scores) (*graph.Value, bool) {
 		}
 	}
 	return nil, false
+}
+
+// leadsToScores is leadsToProduct through one more sum, of two masks.
+func leadsToScores(v *graph.Value) bool {
+	if leadsToProduct(v) {
+		return true
+	}
+	a := made(v, "Add")
+	return a != nil && (leadsToProduct(a.In(0)) || leadsToProduct(a.In(1)))
+}
+
+// sum is a + b as a value computed before node at; b alone when a is nil.
+func (c *compiler) sum(at *graph.Node, a, b *graph.Value) *graph.Value {
+	if a == nil {
+		return b
+	}
+	shape, ok := broadcastShape(typeOf(a).Shape, typeOf(b).Shape)
+	if !ok {
+		shape = graph.Shape{}
+	}
+	g := at.Graph()
+	v := g.NewValue(a.Name+"+"+b.Name, graph.TensorType(tensor.Float32, shape))
+	g.InsertBefore(graph.NewNode(graph.OpID{Op: "Add"}, []*graph.Value{a, b}, []*graph.Value{v}), at)
+	return v
+}
+
+// broadcastShape is the shape of two operands together, if it is known.
+func broadcastShape(a, b graph.Shape) (graph.Shape, bool) {
+	if !a.Known || !b.Known {
+		return graph.Shape{}, false
+	}
+	rank := max(a.Rank(), b.Rank())
+	dims := make([]graph.Dim, rank)
+	for i := range dims {
+		x, y := graph.Const(1), graph.Const(1)
+		if k := i - rank + a.Rank(); k >= 0 {
+			x = a.Dims[k]
+		}
+		if k := i - rank + b.Rank(); k >= 0 {
+			y = b.Dims[k]
+		}
+		switch {
+		case x.Is(1):
+			dims[i] = y
+		case y.Is(1) || x.Equal(y):
+			dims[i] = x
+		default:
+			return graph.Shape{}, false
+		}
+	}
+	return graph.ShapeOf(dims...), true
 }
 
 // leadsToProduct reports whether v is a MatMul, or one that is scaled.

@@ -133,3 +133,41 @@ func (c *compiler) lowerOperand(n *graph.Node, name string, input int) bool {
 	c.extend(best, n, input, with)
 	return true
 }
+
+// lowerLinearSplit makes one Linear of each part of a Split of a Linear's columns, so that nothing is copied.
+func lowerLinearSplit(c *compiler, n *graph.Node) bool {
+	if !n.Is("Split") || n.In(0) == nil || !isLast(n.Attrs.Int("axis", 0), n.In(0)) {
+		return false
+	}
+	l := c.bare(n.In(0), linearMul)
+	if l == nil || l.Attrs.Get("act") != nil || l.Attrs.Get("size") != nil {
+		return false
+	}
+	outs := n.Outputs()
+	sizes := make([]int64, len(outs))
+	for i, v := range outs {
+		size, ok := typeOf(v).Shape.Dim(-1).Value()
+		if !ok {
+			return false
+		}
+		sizes[i] = size
+	}
+	g, after := n.Graph(), n.Next()
+	in, attrs := l.Inputs(), l.Attrs
+	name, split := l.Name, n.In(0)
+	g.Remove(n)
+	start := int64(0)
+	for i, v := range outs {
+		part := graph.NewNode(l.ID, in, nil, append(attrs[:len(attrs):len(attrs)], graph.IntAttr("start", start), graph.IntAttr("size", sizes[i]))...)
+		part.Name = name
+		if after != nil {
+			g.InsertBefore(part, after)
+		} else {
+			g.Append(part)
+		}
+		part.AddOutput(v)
+		start += sizes[i]
+	}
+	c.prune(split)
+	return true
+}

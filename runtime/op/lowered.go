@@ -19,6 +19,7 @@ func loweredOps() []OpDef {
 		{Domain: Lowered, Op: "RMSNorm", Prepare: prepareLoweredNorm, InPlace: []int{0}},
 		{Domain: Lowered, Op: "Rotary", Prepare: prepareLoweredRotary, InPlace: []int{0}},
 		{Domain: Lowered, Op: "Attention", Prepare: prepareLoweredAttention},
+		{Domain: Lowered, Op: "Conv", Prepare: prepareLoweredConv},
 	}
 }
 

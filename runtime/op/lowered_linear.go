@@ -9,7 +9,8 @@ import (
 
 // linear is y = act(x*W + bias) * mul + add, each part but the product optional.
 //
-// Inputs: x [..., k]; W, constant, [k, n] or (trans=1) [n, k]; bias, constant, n elements; mul and add, of y's shape.
+// Inputs: x [..., k]; W, constant, [k, n] or (trans=1) [n, k]; bias, constant, n elements; mul and add, of y's shape. With the attributes
+// start and size only these of the n columns, and elements of the bias, count.
 type linear struct {
 	w    *kernel.PackedB
 	bias []float32
@@ -31,7 +32,18 @@ func prepareLinear(p *Prep) (Exec, error) {
 	if trans {
 		k, n = n, k
 	}
-	e.w = p.PackB(1, 0, k, n, int(w.Shape[1]), trans)
+	start, size := int(p.Attrs().Int("start", 0)), int(p.Attrs().Int("size", int64(n)))
+	if start < 0 || size < 0 || start+size > n || e.bias != nil && len(e.bias) != n {
+		return nil, fmt.Errorf("columns %d to %d of %d", start, start+size, n)
+	}
+	offset := start
+	if trans {
+		offset = start * k
+	}
+	if e.bias != nil {
+		e.bias = e.bias[start : start+size]
+	}
+	e.w = p.PackB(1, offset, k, size, int(w.Shape[1]), trans)
 	p.Drop(1)
 	return e, nil
 }
