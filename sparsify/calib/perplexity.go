@@ -26,7 +26,7 @@ func Evaluate(ctx context.Context, m *graph.Model, s *runtime.Session, windows *
 	if err != nil {
 		return Perplexity{}, err
 	}
-	data, err := OfArrays(m, map[string]*tensor.Tensor{name: in}, Options{})
+	data, err := OfArrays(m, map[string]*tensor.Tensor{name: in}, Options{Batch: evaluationBatch(m, in)})
 	if err != nil {
 		return Perplexity{}, err
 	}
@@ -53,6 +53,19 @@ func Evaluate(ctx context.Context, m *graph.Model, s *runtime.Session, windows *
 	p.Nats = sum / float64(p.Tokens)
 	p.Value = math.Exp(p.Nats)
 	return p, nil
+}
+
+// logitsAtOnce bounds the logits of one run of Evaluate.
+const logitsAtOnce = 1 << 26
+
+// evaluationBatch is the number of windows whose logits fit; 0 is the usual number.
+func evaluationBatch(m *graph.Model, in *tensor.Tensor) int {
+	vocabulary, ok := m.Graph.Outputs[0].Type.Shape.Dim(-1).Value()
+	window := vocabulary * in.Shape[1]
+	if usual := int64(max(1, 4096/max(64, in.Shape[1]))); !ok || window <= 0 || window <= logitsAtOnce/usual {
+		return 0
+	}
+	return int(max(1, logitsAtOnce/window))
 }
 
 // negLogLikelihood sums -log softmax(logits)[target] over the rows of logits [..., vocabulary], in float64.

@@ -21,8 +21,9 @@ type dataSet struct {
 	out  map[string]*tensor.Tensor
 }
 
-// dataFolders lists the data sets at dir: dir itself when it holds recorded inputs or outputs, else its test_data_set_* folders.
-func dataFolders(dir string) ([]string, error) {
+// dataFolders lists the data sets of a model file at dir: dir itself when it holds recorded inputs or outputs, else its
+// STEM_test_data_set_* folders, where STEM is the file's name, else its test_data_set_* folders.
+func dataFolders(dir, model string) ([]string, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, hint(fmt.Errorf("--data %s: %w", dir, err), "give a test_data_set_k folder or a folder of them")
@@ -33,7 +34,11 @@ func dataFolders(dir string) ([]string, error) {
 	if files, _ := filepath.Glob(filepath.Join(dir, "*put_*.pb")); len(files) > 0 {
 		return []string{dir}, nil
 	}
-	sets, err := filepath.Glob(filepath.Join(dir, "test_data_set_*"))
+	stem := strings.TrimSuffix(filepath.Base(model), ".onnx")
+	sets, err := filepath.Glob(filepath.Join(dir, stem+"_test_data_set_*"))
+	if err != nil || len(sets) == 0 {
+		sets, err = filepath.Glob(filepath.Join(dir, "test_data_set_*"))
+	}
 	if err != nil || len(sets) == 0 {
 		return nil, hint(fmt.Errorf("--data %s holds neither input_0.pb nor test_data_set_* folders", dir), "give a test_data_set_k folder or a folder of them")
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/block"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/op"
+	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 	"github.com/onnx-rewrite/onnx-rewrite/onnxio"
 	"github.com/onnx-rewrite/onnx-rewrite/passes"
 	"github.com/onnx-rewrite/onnx-rewrite/runtime"
@@ -171,12 +172,17 @@ func (r *inspection) find(m *graph.Model) {
 	if linears := passes.FindLinears(typed); len(linears) > 0 {
 		s := saving{Rewrite: "apply-mask", Command: "mask --density 0.5", WeightsBefore: r.Weights, WeightsAfter: r.Weights}
 		for _, l := range linears {
+			if l.Matrix.Elem != tensor.Float32 {
+				continue // declined
+			}
 			n := int64(l.Matrix.Len())
 			s.FLOPsBefore += 2 * n
 			s.FLOPsAfter += n
 			s.WeightsAfter -= n / 2
 		}
-		r.Savings = append(r.Savings, s)
+		if s.FLOPsBefore > 0 {
+			r.Savings = append(r.Savings, s)
+		}
 	}
 }
 
@@ -262,7 +268,7 @@ func (c *inspectCmd) print(a *app, r *inspection) {
 		ops = append(ops, fmt.Sprintf("%s %d", o.Op, o.Count))
 	}
 	a.printf("\n%d nodes: %s\n", r.Nodes, strings.Join(ops, ", "))
-	t = newTable(fmt.Sprintf("\n%d feed-forward blocks", len(r.FFN)), ">#", "block", "form", ">in", ">hidden", ">out", ">weights", ">FLOPs a token")
+	t = newTable("\n"+plural(len(r.FFN), "feed-forward block"), ">#", "block", "form", ">in", ">hidden", ">out", ">weights", ">FLOPs a token")
 	for i, f := range r.FFN {
 		form := f.Act
 		if f.Gated {

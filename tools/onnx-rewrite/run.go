@@ -126,7 +126,7 @@ func (c *runCmd) sets(m *graph.Model) ([]*dataSet, error) {
 		}
 		var list []*dataSet
 		for _, dir := range c.Data {
-			folders, err := dataFolders(dir)
+			folders, err := dataFolders(dir, c.Model)
 			if err != nil {
 				return nil, err
 			}

@@ -50,7 +50,7 @@ func TestMNISTAccuracy(t *testing.T) {
 func TestRecordedDataOfReferenceModels(t *testing.T) {
 	root := testmodels.Shared(t, "models")
 	do(t, exitFine, "run", filepath.Join(root, "mnist_cnn", "model.onnx"), "--data", filepath.Join(root, "mnist_cnn"))
-	do(t, exitFine, "run", filepath.Join(root, "trained", "charlm_swiglu", "decode.onnx"), "--data", filepath.Join(root, "trained", "charlm_swiglu", "decode_test_data_set_0"))
+	do(t, exitFine, "run", filepath.Join(root, "trained", "charlm_swiglu", "decode.onnx"), "--data", filepath.Join(root, "trained", "charlm_swiglu"))
 	r := do(t, exitFine, "conformance", testmodels.Shared(t, "conformance", "simple.tar.gz"))
 	require.Contains(t, r.out, " passed, 0 failed, ")
 }
