@@ -88,6 +88,9 @@ func prepareActivation(p *Prep) (Exec, error) {
 	if !ok {
 		return nil, fmt.Errorf("attribute approximate is %q", p.Attrs().String("approximate", ""))
 	}
+	if act == kernel.ActSelu && p.Opset < 6 { // shorter defaults
+		params = kernel.ActParams{Alpha: p.Attrs().Float("alpha", 1.6732), Beta: p.Attrs().Float("gamma", 1.0507)}
+	}
 	return mapExec{mathFunc{
 		f32: func(dst, x []float32) { kernel.ActivateParams(act, params, dst, x) },
 		f64: func(x float64) float64 { return activate64(act, float64(params.Alpha), float64(params.Beta), x) },
@@ -165,8 +168,11 @@ func prepareShrink(p *Prep) (Exec, error) {
 }
 
 func prepareClipAttr(p *Prep) (Exec, error) {
-	lo := p.Attrs().Float("min", -math.MaxFloat32)
-	hi := p.Attrs().Float("max", math.MaxFloat32)
+	lo, hi := float32(-math.MaxFloat32), float32(math.MaxFloat32)
+	if p.Opset < 6 { // no bounds
+		lo, hi = float32(math.Inf(-1)), float32(math.Inf(1))
+	}
+	lo, hi = p.Attrs().Float("min", lo), p.Attrs().Float("max", hi)
 	return mapExec{clipFunc(float64(lo), float64(hi))}, nil
 }
 

@@ -113,6 +113,14 @@ func TestFloat32AgainstFloat64(t *testing.T) {
 		add(node("GlobalAveragePool", 1), f(c.x...))
 		add(node("GlobalMaxPool", 1), f(c.x...))
 	}
+	for range 150 {
+		k, st, d := int64(1+r.IntN(4)), int64(1+r.IntN(3)), int64(1+r.IntN(2))
+		pads := []int64{r.Int64N(k), r.Int64N(k), r.Int64N(k), r.Int64N(k)}
+		attrs := []*graph.Attr{is("kernel_shape", k, 1+r.Int64N(4)), is("strides", st, 1+r.Int64N(3)), is("dilations", d, 1+r.Int64N(2)), is("pads", pads...), i("ceil_mode", r.Int64N(2))}
+		x := f(2, 2, 5+r.Int64N(9), 8+r.Int64N(30))
+		add(node("MaxPool", 22, attrs...), x)
+		add(node("AveragePool", 22, append(attrs, i("count_include_pad", r.Int64N(2)))...), x)
+	}
 	add(node("Conv", 11, i("group", 4)), f(2, 4, 7, 7), f(8, 1, 3, 3), f(8))
 	add(node("Conv", 11, i("group", 2)), f(2, 4, 7, 7), f(6, 2, 3, 3))
 	add(node("Conv", 11), f(0, 4, 7, 7), f(6, 4, 3, 3))

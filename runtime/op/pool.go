@@ -73,7 +73,11 @@ func prepareMaxPool(p *Prep) (Exec, error) {
 		switch x.Elem {
 		case tensor.Float32, tensor.Float16, tensor.BFloat16:
 			out := singleOut(y)
-			maxPool(out, single(x), idx, n, &f, c.Pool)
+			if idx == nil && f.flat() {
+				(&rowPool{f: &f, largest: true}).run(out, single(x), n, c.Pool)
+			} else {
+				maxPool(out, single(x), idx, n, &f, c.Pool)
+			}
 			singleDone(y, out)
 		case tensor.Float64:
 			maxPool(tensor.Data[float64](y), tensor.Data[float64](x), idx, n, &f, c.Pool)
@@ -153,12 +157,42 @@ func prepareAveragePool(p *Prep) (Exec, error) {
 		return nil, err
 	}
 	includePad := p.Attrs().Int("count_include_pad", 0) != 0
-	return floatPool(w, func(f *fitted, pos [3]int, sum, n float64, _ func(func(float64))) float64 {
+	general := floatPool(w, func(f *fitted, pos [3]int, sum, n float64, _ func(func(float64))) float64 {
 		if includePad {
 			n = float64(f.padded(pos))
 		}
 		return sum / n
+	})
+	return ExecFunc(func(c *Call) error {
+		x, n, f, dims, err := pooled(c, w)
+		if err != nil || x.Elem == tensor.Float64 || !f.flat() {
+			return general.Run(c)
+		}
+		counts := [2][]float32{make([]float32, f.out[1]), make([]float32, f.out[2])}
+		for d := range counts {
+			for o := range counts[d] {
+				if includePad {
+					counts[d][o] = float32(f.paddedAlong(d+1, o))
+				} else {
+					counts[d][o] = float32(f.inside(d+1, o))
+				}
+			}
+		}
+		y := c.Out(0, x.Elem, dims...)
+		out := singleOut(y)
+		r := &rowPool{f: &f, count: func(oy, ox int) float32 { return counts[0][oy] * counts[1][ox] }}
+		r.run(out, single(x), n, c.Pool)
+		singleDone(y, out)
+		return nil
 	}), nil
+}
+
+// lpOrder is the attribute p, a float in opset 1 and an integer since.
+func lpOrder(p *Prep) float64 {
+	if p.Opset < 2 {
+		return float64(p.Attrs().Float("p", 2))
+	}
+	return float64(p.Attrs().Int("p", 2))
 }
 
 func prepareLpPool(p *Prep) (Exec, error) {
@@ -166,7 +200,7 @@ func prepareLpPool(p *Prep) (Exec, error) {
 	if err != nil {
 		return nil, err
 	}
-	order := float64(p.Attrs().Int("p", 2))
+	order := lpOrder(p)
 	return floatPool(w, func(_ *fitted, _ [3]int, _, _ float64, each func(func(float64))) float64 {
 		s := 0.0
 		each(func(v float64) { s += math.Pow(math.Abs(v), order) })
@@ -239,7 +273,7 @@ func globalDims(x *tensor.Tensor) []int64 {
 }
 
 func prepareGlobalLpPool(p *Prep) (Exec, error) {
-	order := float64(p.Attrs().Int("p", 2))
+	order := lpOrder(p)
 	return ExecFunc(func(c *Call) error {
 		x, err := needInput(c, 0)
 		if err != nil {

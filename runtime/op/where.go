@@ -65,6 +65,33 @@ func where[T any](y []T, cond []byte, a, b []T, ns *nest, p *kernel.Pool) {
 	_, s := ns.inner()
 	p.For(ns.n, zipGrain, func(lo, hi int) {
 		ns.walk(lo, hi, func(d int, o [3]int, n int) {
+			if s[0] == 0 { // one side for the whole run
+				src, at, step := b, o[2], s[2]
+				if cond[o[0]] != 0 {
+					src, at, step = a, o[1], s[1]
+				}
+				if step == 0 {
+					fillWith(y[d:d+n], src[at])
+				} else {
+					copy(y[d:d+n], src[at:at+n])
+				}
+				return
+			}
+			if s == [3]int{1, 1, 0} || s == [3]int{1, 0, 1} { // a masked fill
+				src, fill, keep := a[o[1]:], b[o[2]], true
+				if s[1] == 0 {
+					src, fill, keep = b[o[2]:], a[o[1]], false
+				}
+				dst, src := y[d:d+n], src[:n]
+				for i, c := range cond[o[0] : o[0]+n] {
+					v := fill
+					if (c != 0) == keep {
+						v = src[i]
+					}
+					dst[i] = v
+				}
+				return
+			}
 			for i := range n {
 				if cond[o[0]] != 0 {
 					y[d+i] = a[o[1]]

@@ -160,15 +160,16 @@ func (f *fitted) taps(z, y, x int, visit func(at int)) {
 // padded is the number of window elements at an output position that lie in the input or in its padding (but not beyond it, where a
 // rounded-up output size reaches).
 func (f *fitted) padded(pos [3]int) int {
-	n := 1
-	for d := range 3 {
-		count := 0
-		for k := range f.kernel[d] {
-			if pos[d]*f.stride[d]+k*f.dilation[d] < f.begin[d]+f.in[d]+f.end[d] {
-				count++
-			}
+	return f.paddedAlong(0, pos[0]) * f.paddedAlong(1, pos[1]) * f.paddedAlong(2, pos[2])
+}
+
+// paddedAlong is padded for one dimension.
+func (f *fitted) paddedAlong(d, o int) int {
+	count := 0
+	for k := range f.kernel[d] {
+		if o*f.stride[d]+k*f.dilation[d] < f.begin[d]+f.in[d]+f.end[d] {
+			count++
 		}
-		n *= count
 	}
-	return n
+	return count
 }
