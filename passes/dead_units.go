@@ -31,7 +31,7 @@ func removeDeadUnits(env *Env, m *graph.Model) error {
 	for changed := true; changed; {
 		changed = false
 		for _, f := range FindFFN(m) {
-			if f.Reason != "" || f.Gate != nil && f.Gate.Nodes[0] == f.Up.Nodes[0] {
+			if f.Reason != "" || f.Gate != nil && f.Gate.Nodes[0] == f.Up.Nodes[0] || f.widthRead() != "" {
 				continue
 			}
 			n, row, err := dropDead(env, m, &f)

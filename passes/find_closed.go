@@ -190,6 +190,9 @@ func readsLead(shape *graph.Value, rank int) bool {
 		if n.Is("Cast") && !n.Out(0).IsOutput() && readsLead(n.Out(0), rank) {
 			continue
 		}
+		if n.Is("Slice") && u.Index == 0 && leadSlice(n, rank) {
+			continue
+		}
 		index, ok := intsOf(n.In(1))
 		if !n.Is("Gather") || u.Index != 0 || !ok {
 			return false
@@ -201,6 +204,31 @@ func readsLead(shape *graph.Value, rank int) bool {
 		}
 	}
 	return true
+}
+
+// leadSlice reports whether a Slice of a shape of that rank leaves the last entry out.
+func leadSlice(n *graph.Node, rank int) bool {
+	starts, ok1 := intsOf(n.In(1))
+	ends, ok2 := intsOf(n.In(2))
+	if n.NumIn() == 1 {
+		starts, ends = n.Attrs.Ints("starts"), n.Attrs.Ints("ends")
+		ok1, ok2 = true, true
+	}
+	steps, _ := intsOf(n.In(4))
+	if !ok1 || !ok2 || len(starts) != 1 || len(ends) != 1 || n.In(4) != nil && (len(steps) != 1 || steps[0] < 1) {
+		return false
+	}
+	return ends[0] < 0 || ends[0] < int64(rank)
+}
+
+// widthRead is the reason for which the hidden width must not change; empty when it may.
+func (f *FFN) widthRead() string {
+	for _, s := range f.Shapes {
+		if !s.Inner && !s.Lead {
+			return fmt.Sprintf("the width of the hidden value is read by node %q (%s)", s.Node.Label(), s.Node.ID)
+		}
+	}
+	return ""
 }
 
 // onlyReshapes reports whether what is computed from a shape ends as the shape of Reshape nodes inside the block.

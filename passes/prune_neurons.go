@@ -106,10 +106,8 @@ func (o *PruneOptions) rewrite(env *Env, m *graph.Model, f *FFN, row *Row) (stri
 	if f.Gate != nil && f.Gate.Nodes[0] == f.Up.Nodes[0] && f.Gate.Hi-f.Gate.Lo+f.Up.Hi-f.Up.Lo != f.Up.fullWidth() {
 		return "the product of gate and up computes something else, too", nil
 	}
-	for _, s := range f.Shapes {
-		if !s.Inner && !s.Lead {
-			return fmt.Sprintf("the width of the hidden value is read by node %q (%s)", s.Node.Label(), s.Node.ID), nil
-		}
+	if reason := f.widthRead(); reason != "" {
+		return reason, nil
 	}
 	down, err := f.Down.matrix()
 	if err != nil {
