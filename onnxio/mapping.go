@@ -92,3 +92,10 @@ func (r *region) drop(part []byte) {
 		dropPages(part)
 	}
 }
+
+// Release gives back the pages of the tensor, whose reader has a copy in another form. They are read again at the next use.
+func (r *region) Release() {
+	if r.m == nil || !r.m.closed.Load() {
+		r.drop(r.b)
+	}
+}

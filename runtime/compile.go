@@ -271,6 +271,9 @@ func (b *builder) node(n *graph.Node) error {
 		}
 		if t := b.p.values[id].constant; prep != nil && slices.Contains(prep.Dropped(), i) {
 			b.c.packed[t] = true
+			if v := n.In(i); v.NumUses() == 1 && !b.c.returned[v] { // now, so that not all weights are resident twice
+				release(t)
+			}
 		} else {
 			b.c.readers[t]++
 		}
@@ -371,10 +374,15 @@ func (c *compiler) releasePacked() {
 			if !drop(v.Const) {
 				continue
 			}
-			if r, ok := v.Const.Storage().(interface{ Release() }); ok {
-				r.Release()
-			}
+			release(v.Const)
 			v.Const = nil
 		}
 	})
+}
+
+// release gives back the memory behind a constant, as far as its storage can: it is read again if somebody else needs it.
+func release(t *tensor.Tensor) {
+	if r, ok := t.Storage().(interface{ Release() }); ok {
+		r.Release()
+	}
 }

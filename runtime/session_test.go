@@ -321,7 +321,8 @@ func TestPackedWeightsAreReleased(t *testing.T) {
 		v.Const.SetStorage(releasable{tensor.Heap(v.Const.Bytes()), &released[i]})
 	}
 	s := compileText(t, m, runtime.Options{Threads: 1})
-	require.Equal(t, [2]int{1, 0}, released)
+	require.Positive(t, released[0])
+	require.Zero(t, released[1])
 	feeds := textFeeds(t, m, rows("3"))
 	first := run(t, s, feeds)
 	clear(m.Graph.Inits[0].Const.Bytes())
