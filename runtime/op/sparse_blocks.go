@@ -111,6 +111,11 @@ func (r *blockReader) topK() Exec {
 		return nil
 	}
 	s.UpBias, s.GateBias, s.OutBias = keepBias(s.UpBias), keepBias(s.GateBias), keepBias(s.OutBias)
+	s.WholeUp = rule.On == kernel.KeepHidden
+	if err := s.Check(); err != nil {
+		r.fail("%v", err)
+		return nil
+	}
 	ffn := kernel.NewFFN(s)
 	return rowExec{in: s.In, out: s.Out, run: func(m int, x, y []float32, p *kernel.Pool) { ffn.TopK(m, x, y, rule, p) }}
 }
@@ -153,6 +158,10 @@ func (r *blockReader) moe() Exec {
 		return nil
 	}
 	s.UpBias, s.GateBias, s.OutBias, s.RouterBias = keepBias(s.UpBias), keepBias(s.GateBias), keepBias(s.OutBias), keepBias(s.RouterBias)
+	if err := s.Check(); err != nil {
+		r.fail("%v", err)
+		return nil
+	}
 	moe := kernel.NewMoE(s)
 	return rowExec{in: s.In, out: s.Out, run: func(m int, x, y []float32, p *kernel.Pool) { moe.Run(m, x, y, p) }}
 }
@@ -187,16 +196,44 @@ func (r *blockReader) sparseLinear() Exec {
 		r.fail("%s", reason)
 		return nil
 	}
-	bias = keepBias(bias)
-	return rowExec{in: in, out: out, run: func(m int, x, y []float32, p *kernel.Pool) {
-		kernel.CSRGemm(y, a, x, m, p)
-		if bias != nil {
-			for t := range m {
-				row := y[t*out : (t+1)*out]
-				kernel.Add(row, row, bias)
-			}
+	e := newSparseLinear(a, keepBias(bias), r.p.Pool)
+	return rowExec{in: in, out: out, run: e.run}
+}
+
+// sparseLinear keeps the matrix in the forms that are the fastest for some number of rows: by its non-zeros, packed dense, or both.
+type sparseLinear struct {
+	csr   *kernel.CSR
+	dense *kernel.PackedB
+	bias  []float32
+}
+
+func newSparseLinear(a *kernel.CSR, bias []float32, p *kernel.Pool) *sparseLinear {
+	e := &sparseLinear{bias: bias}
+	for m := 1; m <= 16; m++ {
+		if kernel.SparseWorthIt(a.Rows, a.Cols, a.NNZ(), m) {
+			e.csr = a
+		} else if e.dense == nil {
+			w := make([]float32, a.Rows*a.Cols)
+			a.Dense(w)
+			e.dense = kernel.PackB(a.Cols, a.Rows, w, a.Cols, true, p)
 		}
-	}}
+	}
+	return e
+}
+
+func (e *sparseLinear) run(m int, x, y []float32, p *kernel.Pool) {
+	if e.csr == nil || e.dense != nil && !kernel.SparseWorthIt(e.csr.Rows, e.csr.Cols, e.csr.NNZ(), m) {
+		kernel.Gemm(m, x, e.dense.K, e.dense, y, e.dense.N, false, &kernel.Epilogue{Bias: e.bias}, p)
+		return
+	}
+	kernel.CSRGemm(y, e.csr, x, m, p)
+	if e.bias != nil {
+		n := e.csr.Rows
+		for t := range m {
+			row := y[t*n : (t+1)*n]
+			kernel.Add(row, row, e.bias)
+		}
+	}
 }
 
 // csrOf is the transposed matrix [out, in] by rows, from ascending positions in the [in, out] matrix.
