@@ -9,5 +9,7 @@
 // are windows, fed without their last id, which is the target of the one before; flat arrays are cut into windows. Mask, position and cache inputs of
 // language models are filled.
 //
+// Data.Collect fills mergeable statistics; Evaluate and EvaluateSteps (token by token, with a cache) measure perplexity.
+//
 // It may import graph, onnxio, passes, runtime and sparsify.
 package calib

@@ -29,7 +29,7 @@ func TestCtrlCStopsWithinASecond(t *testing.T) {
 		}
 		cmd := exec.Command(binary, args...)
 		require.NoError(t, cmd.Start())
-		time.Sleep(400 * time.Millisecond)
+		time.Sleep(time.Second) // the process is up and at work
 		start := time.Now()
 		require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
 		err := cmd.Wait()
