@@ -44,7 +44,7 @@ func (t *masked) storeSparse(m *graph.Model, data []float32) (reason string, err
 			}
 			weights = append(weights, b)
 		}
-		f := FFN{Name: l.Nodes[0].Label(), X: l.In, Y: l.Out, Nodes: l.Nodes}
+		f := FFN{Name: l.Nodes[0].Label(), X: l.Nodes[0].In(0), Y: l.Out, Nodes: l.Nodes} // l.In may have been replaced since
 		if err := f.replace(m, "apply-mask", variants[l.Bias != nil], weights, block.CountAttr(opset, "shape", int64(in), int64(out))); err != nil {
 			return "", err
 		}
