@@ -92,7 +92,7 @@ func (c *benchCmd) Run(a *app) error {
 	err = measureLatency(a.ctx, inputs, res.Models, c.Iters, time.Duration(c.Seconds*float64(time.Second)), p.of("measuring"))
 	p.done()
 	if err != nil {
-		return err
+		return hint(err, "other sizes may suit the model: --seq N, --dim NAME=N")
 	}
 	if len(res.Models) == 2 {
 		r := number(medianRatio(res.Models[0].times, res.Models[1].times))

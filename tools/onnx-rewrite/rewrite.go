@@ -210,7 +210,7 @@ func (j *rewriteJob) report(a *app, res *rewriteResult) error {
 func printRows(a *app, rows []passes.Row) {
 	t := newTable("", "pass", "block", ">weights", ">FLOPs a token", "result")
 	var sum passes.Row
-	fired := 0
+	fired, twice := 0, map[string]int{}
 	for _, r := range rows {
 		result := ""
 		for _, d := range r.Details {
@@ -222,13 +222,14 @@ func printRows(a *app, rows []passes.Row) {
 		t.AppendRow([]any{r.Pass, r.Block, change(r.WeightsBefore, r.WeightsAfter), change(r.FLOPsBefore, r.FLOPsAfter), result})
 		if r.Status == passes.Fired {
 			fired++
+			twice[r.Block]++
 			sum.WeightsBefore += r.WeightsBefore
 			sum.WeightsAfter += r.WeightsAfter
 			sum.FLOPsBefore += r.FLOPsBefore
 			sum.FLOPsAfter += r.FLOPsAfter
 		}
 	}
-	if fired > 1 {
+	if fired > 1 && len(twice) == fired { // a block that changed twice would count twice
 		t.AppendSeparator()
 		t.AppendRow([]any{"sum", fmt.Sprintf("%d changed", fired), change(sum.WeightsBefore, sum.WeightsAfter), change(sum.FLOPsBefore, sum.FLOPsAfter), ""})
 	}
