@@ -31,6 +31,7 @@ func compile(m *graph.Model, env *environment, fed []string) (*Session, error) {
 	}
 	c := &compiler{env: env, model: m.Clone(), cache: &op.Cache{}, execs: map[*graph.Node]op.Exec{}, rules: map[string]int{},
 		readers: map[*tensor.Tensor]int{}, packed: map[*tensor.Tensor]bool{}, returned: map[*graph.Value]bool{}}
+	forgetVagueDims(c.model)
 	g := c.model.Graph
 	s := &Session{env: env, feeds: map[string]int{}}
 	s.defaults = splitDefaults(g, fed)
