@@ -35,7 +35,7 @@ type PruneOptions struct {
 func PruneNeurons(opt PruneOptions) Pass {
 	return Pass{Name: "prune-neurons", Opt: true, Doc: "remove the hidden neurons that contribute least",
 		Run: func(env *Env, m *graph.Model) (int, error) {
-			if err := opt.validate(env.Observe != nil); err != nil {
+			if err := opt.validate(env.hasData()); err != nil {
 				return 0, err
 			}
 			n, err := forEachFFN(env, m, "prune-neurons", opt.Layers, func(_ int, f *FFN, row *Row) (string, error) {
@@ -115,17 +115,9 @@ func (o *PruneOptions) rewrite(env *Env, m *graph.Model, f *FFN, row *Row) (stri
 	}
 	var moments *sparsify.Moments
 	if o.Score != ScoreMagnitude || o.Compensate != CompensateNone {
-		if moments, err = sparsify.NewMoments(f.Hidden, 0); err != nil {
-			return "", err
-		}
-		err := env.observeRows(m, []*graph.Value{f.H}, []int{f.Hidden}, func(rows []sparsify.Matrix) error {
-			return moments.Observe(rows[0], sparsify.Matrix{})
-		})
-		if err != nil {
-			return "", err
-		}
-		if moments.Count() == 0 {
-			return "the calibration data gives no row here", nil
+		var reason string
+		if moments, reason, err = env.hiddenMoments(m, f); reason != "" || err != nil {
+			return reason, err
 		}
 	}
 	keep, err := o.choose(f, moments, down, k)

@@ -129,6 +129,10 @@ func (o *TopKOptions) value(env *Env, m *graph.Model, f *FFN) (float64, string, 
 	if o.Value != nil {
 		return *o.Value, "", nil
 	}
+	if env.Observe == nil && env.Stats != nil && f.score(o.On) == f.H {
+		v, reason := env.statsValue(f, o.Rule == block.KeepStat, o.Keep)
+		return v, reason, nil
+	}
 	if env.Observe == nil {
 		if o.Rule == block.KeepStat {
 			return sparsify.NormalQuantile(1 - o.Keep), "", nil

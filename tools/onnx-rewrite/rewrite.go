@@ -5,6 +5,7 @@ import (
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/passes"
+	"github.com/onnx-rewrite/onnx-rewrite/sparsify"
 	"github.com/onnx-rewrite/onnx-rewrite/sparsify/calib"
 )
 
@@ -28,6 +29,7 @@ func (f *dataFlags) open(m *graph.Model) (*calib.Data, error) {
 type rewriteFlags struct {
 	saveFlags
 	dataFlags
+	Stats  string `placeholder:"FILE" help:"Statistics of this model (onnx-rewrite calibrate), for passes that need no more than those of the hidden values."`
 	Seed   uint64 `default:"0" help:"Of every random choice. The same command gives the same bytes."`
 	Clean  bool   `help:"Run the clean-up passes afterwards (see onnx-rewrite passes)."`
 	DryRun bool   `help:"Do and check everything, write nothing."`
@@ -169,11 +171,33 @@ func (j *rewriteJob) apply(a *app, m *graph.Model, data *calib.Data, p *progress
 	}
 	report := &passes.Report{}
 	env := a.passEnv(m, data)
+	if j.flags.Stats != "" {
+		var err error
+		if env.Stats, err = loadStats(j.flags.Stats, m); err != nil {
+			return nil, err
+		}
+	}
 	env.Report, env.Seed, env.Progress = report, j.flags.Seed, p.step
 	out, n, err := passes.Apply(env, m, list...)
 	res.Changes = n
 	res.Rows = append(res.Rows, report.Rows...)
 	return out, err
+}
+
+// loadStats reads statistics and refuses those of another model.
+func loadStats(path string, m *graph.Model) (*sparsify.Stats, error) {
+	s, err := sparsify.LoadStatsFile(path)
+	if err != nil {
+		return nil, withPath(path, err)
+	}
+	hash, err := calib.ModelHash(m)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Check(hash); err != nil {
+		return nil, hint(withPath(path, err), "collect them on this model: onnx-rewrite calibrate")
+	}
+	return s, nil
 }
 
 // passEnv is the environment that passes get from this command.
