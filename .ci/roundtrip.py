@@ -99,6 +99,8 @@ REWRITES = [
     ("moe", "--experts 16 --active 4 --body loop", True, 0.01),
     ("moe", "--experts 16 --active 4 --shared 1 --body unrolled", True, 0.01),
     ("moe", "--experts 8 --active 2 --compensate mean --body dense", True, 0.01),
+    ("topk", "--keep 0.25 --functions inline", False, 0.01),
+    ("moe", "--experts 16 --active 4 --functions inline --external always", True, 0.01),
     ("mask", "--density 0.5", False, 0),
     ("mask", "--pattern 2:4", False, 0),
     ("mask", "--density 0.2 --store sparse", False, 0),

@@ -80,17 +80,21 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// The whole path on the smallest model.
+// The whole path on the smallest model; in ONNX Runtime, too, when ONNX_REWRITE_PYTHON names a Python that has it.
 func TestDemoModel(t *testing.T) {
 	dir := trained(t)
 	var out, progress bytes.Buffer
-	ok, err := run(t.Context(), options{trained: dir, models: "charlm_demo", json: true}, &out, &progress)
+	ok, err := run(t.Context(), options{trained: dir, models: "charlm_demo", json: true, python: os.Getenv("ONNX_REWRITE_PYTHON")}, &out, &progress)
 	require.NoError(t, err)
 	require.True(t, ok, out.String())
 	var list []result
 	require.NoError(t, json.Unmarshal(out.Bytes(), &list))
 	require.Len(t, list, 1)
 	require.InDelta(t, 1.66884, list[0].Nats, 1e-4)
+	if os.Getenv("ONNX_REWRITE_PYTHON") != "" {
+		require.NotNil(t, list[0].ORT)
+		require.Equal(t, "ok", list[0].Checker)
+	}
 
 	_, err = run(t.Context(), options{trained: dir, models: "nothing"}, &out, &progress)
 	require.ErrorContains(t, err, "no row is chosen")
