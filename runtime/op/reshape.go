@@ -234,23 +234,18 @@ func prepareDropout(p *Prep) (Exec, error) {
 	if p.Opset < 7 && p.Attrs().Int("is_test", 0) == 0 && p.Attrs().Float("ratio", 0.5) != 0 {
 		return nil, errTraining
 	}
+	if p.Const(2) != nil && (p.Const(1) != nil || !p.Has(1)) {
+		if err := refuseTraining(p.Const(1), p.Const(2)); err != nil {
+			return nil, err
+		}
+	}
 	return ExecFunc(func(c *Call) error {
 		x, err := needInput(c, 0)
 		if err != nil {
 			return err
 		}
-		if t := input(c, 2); t != nil && t.Len() == 1 && t.Bytes()[0] != 0 {
-			ratio := 0.5
-			if r := input(c, 1); r != nil {
-				v, err := double(r)
-				if err != nil || len(v) != 1 {
-					return errors.New("ratio is no number")
-				}
-				ratio = v[0]
-			}
-			if ratio != 0 {
-				return errTraining
-			}
+		if err := refuseTraining(input(c, 1), input(c, 2)); err != nil {
+			return err
 		}
 		c.Alias(0, x, x.Shape...)
 		if !c.Wanted(1) {
@@ -263,6 +258,24 @@ func prepareDropout(p *Prep) (Exec, error) {
 		fillWith(c.Out(1, tensor.Bool, x.Shape...).Bytes(), 1)
 		return nil
 	}), nil
+}
+
+// refuseTraining is an error when Dropout's training mode is on and its ratio, 0.5 by default, drops something.
+func refuseTraining(ratio, mode *tensor.Tensor) error {
+	if mode == nil || mode.Len() != 1 || mode.Bytes()[0] == 0 {
+		return nil
+	}
+	if ratio == nil {
+		return errTraining
+	}
+	v, err := double(ratio)
+	if err != nil || len(v) != 1 {
+		return errors.New("ratio is no number")
+	}
+	if v[0] != 0 {
+		return errTraining
+	}
+	return nil
 }
 
 func onesOf(n int) []float64 {
