@@ -10,6 +10,7 @@ import (
 // testCase is one row: a rewrite by the method of a reference row. Without passes the model is measured as it is.
 type testCase struct {
 	Model, Method, Setting string
+	Note                   string // what differs from the method as published
 	passes                 []passes.Pass
 	// same says that the reference computes the very same function, so that the nats must be equal.
 	same bool
@@ -39,7 +40,10 @@ func cases() []testCase {
 		}
 		one("threshold/|h|/none", "keep 25%", false, passes.TopKFFN(passes.TopKOptions{Keep: 0.25, Rule: block.KeepThreshold}))
 		for _, active := range []int{4, 8} {
-			one("moe/coact/ridge/mls", fmt.Sprintf("E=16 k=%d", active), false, passes.SplitExperts(passes.MoEOptions{Experts: 16, Active: active}))
+			setting := fmt.Sprintf("E=16 k=%d", active)
+			one("moe/coact/ridge/mls", setting, false, passes.SplitExperts(passes.MoEOptions{Experts: 16, Active: active, Split: passes.SplitCoact}))
+			one("moe/coact/ridge/mls", setting, false, passes.SplitExperts(passes.MoEOptions{Experts: 16, Active: active}))
+			list[len(list)-1].Note = "clustered by weights, the default"
 		}
 		one("weights/magnitude", "50%", false, passes.ApplyMask(passes.MaskOptions{Density: 0.5}))
 		one("weights/magnitude", "2:4", false, passes.ApplyMask(passes.MaskOptions{Pattern: "2:4"}))

@@ -20,6 +20,7 @@ type result struct {
 	Model     string    `json:"model"`
 	Method    string    `json:"method"`
 	Setting   string    `json:"setting"`
+	Note      string    `json:"note,omitempty"`
 	Reference reference `json:"reference"`
 	calib.Perplexity
 	Dense float64 `json:"dense_perplexity,omitempty"`
@@ -41,7 +42,7 @@ type result struct {
 // measure rewrites, saves to dir, loads what was saved, and evaluates that.
 func measure(ctx context.Context, o options, c testCase, ref reference, dir string) (r *result, err error) {
 	folder := filepath.Join(o.trained, c.Model)
-	r = &result{Model: c.Model, Method: c.Method, Setting: c.Setting, Reference: ref, same: c.same,
+	r = &result{Model: c.Model, Method: c.Method, Setting: c.Setting, Note: c.Note, Reference: ref, same: c.same,
 		file: filepath.Join(folder, "model.onnx"), ids: filepath.Join(folder, "val_ids.npy")}
 	if len(c.passes) > 0 {
 		if err := rewrite(ctx, c, folder, dir, r); err != nil {
@@ -105,7 +106,8 @@ func rewrite(ctx context.Context, c testCase, folder, dir string, r *result) (er
 			r.FLOPsAfter += row.FLOPsAfter
 		}
 	}
-	name := strings.NewReplacer("/", "_", " ", "", "|", "", "%", "", ":", "to").Replace(c.Model + "_" + c.Method + "_" + c.Setting)
+	name := strings.NewReplacer("/", "_", " ", "", "|", "", "%", "", ":", "to", ",", "").Replace(c.Model + "_" + c.Method + "_" + c.Setting + "_" + c.Note)
+	name = strings.TrimSuffix(name, "_")
 	r.file = filepath.Join(dir, name+".onnx")
 	return onnxio.Save(out, r.file, onnxio.SaveOptions{})
 }

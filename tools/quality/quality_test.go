@@ -27,12 +27,16 @@ func trained(t *testing.T) string {
 func TestEveryCaseHasItsReference(t *testing.T) {
 	refs, err := readReference(trained(t))
 	require.NoError(t, err)
-	seen := map[key]bool{}
+	type row struct {
+		key
+		note string
+	}
+	seen := map[row]bool{}
 	for _, c := range cases() {
 		k := key{c.Model, c.Method, c.Setting}
 		require.Contains(t, refs, k)
-		require.False(t, seen[k], "%v is measured twice", k)
-		seen[k] = true
+		require.False(t, seen[row{k, c.Note}], "%v is measured twice", k)
+		seen[row{k, c.Note}] = true
 	}
 }
 

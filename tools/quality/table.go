@@ -19,6 +19,9 @@ func printTable(w io.Writer, list []*result) {
 			word = "FAIL"
 		}
 		method := strings.ReplaceAll(r.Method, "|", `\|`)
+		if r.Note != "" {
+			method += " (" + r.Note + ")"
+		}
 		fmt.Fprintf(w, "| %s | %s | %s | %.4f | %.4f | %.4f | %.5f | %s | %s | %s | %s |\n", r.Model, method, r.Setting, r.Value, r.Reference.Perplexity,
 			r.Value/r.Reference.Perplexity, r.Nats, ort, share(r.WeightsAfter, r.WeightsBefore), share(r.FLOPsAfter, r.FLOPsBefore), word)
 	}
