@@ -88,7 +88,8 @@ type activated struct {
 	Biased *graph.Node
 }
 
-// matchActivation reads h as an activation, or as an activation times another value.
+// matchActivation reads h as an activation, or as an activation times another value. When h is more than that, the reason comes with the
+// Pre of the activation that is part of it.
 func matchActivation(h *graph.Value) (activated, string) {
 	p := productOf(h)
 	var reason string
@@ -114,10 +115,10 @@ func matchActivation(h *graph.Value) (activated, string) {
 			t.act, rest = block.Relu2, nil
 		}
 		if len(rest) > 1 {
-			return activated{}, fmt.Sprintf("%q is a product of more than two values", h.Name)
+			return activated{Pre: t.pre}, fmt.Sprintf("%q is a product of more than an activation and another value", h.Name)
 		}
 		if !near(p.coef*t.scale, 1) {
-			return activated{}, fmt.Sprintf("%q is scaled by %.4g beside its activation", h.Name, p.coef*t.scale)
+			return activated{Pre: t.pre}, fmt.Sprintf("%q is scaled by %.4g beside its activation", h.Name, p.coef*t.scale)
 		}
 		a := activated{Act: t.act, Pre: t.pre, Bias: t.bias, Biased: t.nodes[0], Nodes: append(append([]*graph.Node(nil), p.nodes...), t.nodes...)}
 		if len(rest) == 1 {

@@ -129,10 +129,13 @@ func (o *MaskOptions) run(env *Env, m *graph.Model) (int, error) {
 			continue
 		}
 		env.progress("apply-mask", i, len(list))
-		if err := t.apply(m, o); err != nil {
+		changed, err := t.apply(m, o)
+		if err != nil {
 			return fired, err
 		}
-		t.row.Status, fired = Fired, fired+1
+		if changed {
+			t.row.Status, fired = Fired, fired+1
+		}
 		env.report(t.row)
 	}
 	if o.DeadUnits && fired > 0 {
@@ -148,7 +151,18 @@ func (o *MaskOptions) run(env *Env, m *graph.Model) (int, error) {
 func (o *MaskOptions) targets(env *Env, m *graph.Model) []*masked {
 	byMatrix := map[*tensor.Tensor]*masked{}
 	var list []*masked
-	for _, l := range FindLinears(m) {
+	declined := 0
+	for n := range m.Graph.Nodes() {
+		if f, sparse := sparseAlready(n); sparse {
+			env.report(Row{Pass: "apply-mask", Block: f.Name, Status: Declined, Reason: f.Reason})
+			declined++
+		}
+	}
+	linears := FindLinears(m)
+	if len(linears)+declined == 0 {
+		env.report(Row{Pass: "apply-mask", Block: m.Graph.Name, Status: Declined, Reason: "the model has no linear with a constant matrix"})
+	}
+	for _, l := range linears {
 		if t := byMatrix[l.Matrix]; t != nil {
 			t.uses = append(t.uses, l)
 			continue
@@ -269,11 +283,11 @@ func (o *MaskOptions) ticket(m *graph.Model, list []*masked) error {
 }
 
 // apply writes the masked matrix, or puts a sparse linear in the place of each of its uses.
-func (t *masked) apply(m *graph.Model, o *MaskOptions) error {
+func (t *masked) apply(m *graph.Model, o *MaskOptions) (changed bool, err error) {
 	src := tensor.Data[float32](t.Matrix)
 	data := make([]float32, len(src))
 	if err := t.mask.Apply(data, src); err != nil {
-		return fmt.Errorf("%s: %w", t.Weight.Name, err)
+		return false, fmt.Errorf("%s: %w", t.Weight.Name, err)
 	}
 	t.row.WeightsAfter = int64(t.mask.Count())
 	t.row.FLOPsAfter = 2 * t.row.WeightsAfter
@@ -281,12 +295,16 @@ func (t *masked) apply(m *graph.Model, o *MaskOptions) error {
 	if o.Store == StoreSparse || o.Store == StoreAuto && t.mask.Density() <= SparseDensity {
 		reason, err := t.storeSparse(m, data)
 		if reason == "" || err != nil {
-			return err
+			return err == nil, err
 		}
 		t.row.Reason = "stored dense: " + reason
 	}
+	if slices.Equal(src, data) {
+		t.row.Reason = "every weight that the mask takes is zero already"
+		return false, nil
+	}
 	zeroed := tensor.Of(data, t.Matrix.Shape...)
-	return t.replaceMatrix(zeroed)
+	return true, t.replaceMatrix(zeroed)
 }
 
 // replaceMatrix puts another tensor where the matrix is stored: in the initializer, or in the Constant node.

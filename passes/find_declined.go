@@ -7,14 +7,14 @@ import (
 	"github.com/onnx-rewrite/onnx-rewrite/graph/block"
 )
 
-// sparseAlready is the declined row for a node that stands for a sparse block.
+// sparseAlready is the declined row for a node that stands for a sparse block or linear.
 func sparseAlready(n *graph.Node) (FFN, bool) {
 	f := FFN{Name: n.Label(), at: n}
 	if n.Out(0) == nil {
 		return f, false
 	}
 	if n.ID.Domain == block.Domain {
-		if v, ok := block.ParseName(n.ID.Op); ok && v.Family != block.SparseLinear {
+		if v, ok := block.ParseName(n.ID.Op); ok {
 			f.Reason = fmt.Sprintf("already a %s", v.Family)
 			return f, true
 		}
@@ -24,6 +24,11 @@ func sparseAlready(n *graph.Node) (FFN, bool) {
 		return f, true
 	}
 	return f, false
+}
+
+func isSparseLinear(n *graph.Node) bool {
+	v, ok := block.ParseName(n.ID.Op)
+	return ok && n.ID.Domain == block.Domain && v.Family == block.SparseLinear
 }
 
 // hidden lists the candidates in the function that n calls, or in n's subgraphs: none of them can be rewritten where it is.

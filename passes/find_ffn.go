@@ -85,7 +85,9 @@ func FindFFN(m *graph.Model) []FFN {
 	}
 	for n := range m.Graph.Nodes() {
 		if f, sparse := sparseAlready(n); sparse {
-			list = append(list, f)
+			if !isSparseLinear(n) {
+				list = append(list, f)
+			}
 			continue
 		}
 		if !isProduct(n) {
@@ -120,7 +122,7 @@ var quantised = map[string]bool{"MatMulInteger": true, "QLinearMatMul": true, "M
 
 // otherActivations stand where an activation stands, but no block exists for them.
 var otherActivations = map[string]bool{"Elu": true, "Selu": true, "Celu": true, "LeakyRelu": true, "PRelu": true, "HardSwish": true,
-	"HardSigmoid": true, "Softplus": true, "Softsign": true, "Mish": true, "ThresholdedRelu": true, "Clip": true}
+	"HardSigmoid": true, "Softplus": true, "Softsign": true, "Mish": true, "ThresholdedRelu": true, "Clip": true, "Swish": true, "QuickGelu": true}
 
 // ffnAt reads node n as the down projection of a block. candidate is false where nothing looks like an activation between two linears.
 func (s *finder) ffnAt(n *graph.Node) (f FFN, candidate bool) {
@@ -133,8 +135,14 @@ func (s *finder) ffnAt(n *graph.Node) (f FFN, candidate bool) {
 	a, reason := matchActivation(h)
 	if reason != "" {
 		p, _ := h.Producer()
+		if a.Pre != nil && !isPointwise(n) && productBehind(a.Pre) != nil {
+			return f, f.decline(reason)
+		}
 		if p == nil || !otherActivations[p.ID.Op] || p.In(0) == nil {
 			return f, false
+		}
+		if p.Is("Swish") || p.ID.Domain == microsoft {
+			return f, productBehind(p.In(0)) != nil && f.decline(reason)
 		}
 		if behind := productBehind(p.In(0)); behind == nil || isPointwise(n) && !isPointwise(behind) {
 			return f, false

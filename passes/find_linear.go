@@ -26,29 +26,32 @@ func FindLinears(m *graph.Model) []*Linear {
 func (l *Linear) weightUse() string {
 	v := l.Weight
 	for {
-		for u := range v.Uses() {
-			n := u.Node
-			switch {
-			case n == l.Nodes[0], n.Is("MatMul") && u.Index == 1, n.Is("Gemm") && u.Index == 1:
-			case n.Is("Transpose"), n.Is("Identity"):
-				for w := range n.Out(0).Uses() {
-					if !w.Node.Is("MatMul") && !w.Node.Is("Gemm") {
-						return fmt.Sprintf("weight %q is tied: node %q (%s) uses it, too", v.Name, w.Node.Label(), w.Node.ID)
-					}
-				}
-			default:
-				return fmt.Sprintf("weight %q is tied: node %q (%s) uses it, too", v.Name, n.Label(), n.ID)
-			}
-		}
-		if v.IsOutput() {
-			return fmt.Sprintf("weight %q is an output of the graph", v.Name)
-		}
 		p, _ := v.Producer()
 		if p == nil || p.In(0) == nil {
-			return ""
+			break
 		}
 		v = p.In(0)
 	}
+	return otherUse(v)
+}
+
+// otherUse finds a use of v, directly or behind Transpose and Identity, that is not the matrix of a product.
+func otherUse(v *graph.Value) string {
+	if v.IsOutput() {
+		return fmt.Sprintf("weight %q is an output of the graph", v.Name)
+	}
+	for u := range v.Uses() {
+		switch n := u.Node; {
+		case u.Index == 1 && (n.Is("MatMul") || n.Is("Gemm")):
+		case n.Is("Transpose"), n.Is("Identity"):
+			if reason := otherUse(n.Out(0)); reason != "" {
+				return reason
+			}
+		default:
+			return fmt.Sprintf("weight %q is tied: node %q (%s) uses it, too", v.Name, n.Label(), n.ID)
+		}
+	}
+	return ""
 }
 
 // isHead reports whether l computes an output of the graph directly: the classifier or language-model head.
