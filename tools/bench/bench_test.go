@@ -70,6 +70,17 @@ func TestFigures(t *testing.T) {
 	require.ErrorContains(t, run(t.Context(), options{}, []string{"m"}, nil, nil), "-lib")
 }
 
+func TestAccept(t *testing.T) {
+	var r result
+	require.NoError(t, r.accept([]float64{1e-6, 2e-6, 0.5, 0}))
+	require.Equal(t, 2e-6, r.Difference)
+	require.Equal(t, 1, r.Otherwise)
+	r = result{}
+	require.ErrorContains(t, r.accept([]float64{1e-6, math.Inf(1), 0.5, 0}), "2 of 4")
+	r = result{}
+	require.Error(t, r.accept([]float64{math.NaN()}))
+}
+
 // Against the real library, when ONNX_REWRITE_ORT_LIB names it.
 func TestAgainstONNXRuntime(t *testing.T) {
 	lib := os.Getenv("ONNX_REWRITE_ORT_LIB")

@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	ort "github.com/shota3506/onnxruntime-purego/onnxruntime"
@@ -29,6 +30,7 @@ type result struct {
 	Theirs     timing  `json:"theirs"`
 	Ratio      float64 `json:"ratio"` // of the medians
 	Difference float64 `json:"difference"`
+	Otherwise  int     `json:"chose_otherwise,omitempty"` // input sets left out of Difference, of inputSets
 }
 
 // timing is one side. Times are milliseconds, memory bytes (0: not known).
@@ -44,7 +46,7 @@ const bound = 1e-4
 
 // compare measures one model in both.
 func compare(ctx context.Context, o options, path string) (*result, error) {
-	r := &result{Model: filepath.Base(path), Threads: o.threads, Level: kernel.ActiveLevel().String()}
+	r := &result{Model: label(path), Threads: o.threads, Level: kernel.ActiveLevel().String()}
 	start := time.Now()
 	a, err := newOurs(path, o.threads)
 	if err != nil {
@@ -70,10 +72,14 @@ func compare(ctx context.Context, o options, path string) (*result, error) {
 			return nil, err
 		}
 	}
-	for i := range in[:2] {
-		if err := r.sameOutputs(ctx, a, b, in[i], theirIn[i]); err != nil {
+	differ := make([]float64, len(in))
+	for i := range in {
+		if differ[i], err = outputsDiffer(ctx, a, b, in[i], theirIn[i]); err != nil {
 			return nil, err
 		}
+	}
+	if err := r.accept(differ); err != nil {
+		return nil, err
 	}
 	oursRun := func(i int) (time.Duration, error) {
 		start := time.Now()
@@ -98,6 +104,15 @@ func compare(ctx context.Context, o options, path string) (*result, error) {
 	r.Theirs.Median, r.Theirs.P90 = quantile(other, 0.5), quantile(other, 0.9)
 	r.Ratio = r.Ours.Median / r.Theirs.Median
 	return r, nil
+}
+
+// label is the file's name, or that of its folder where the file is called model.
+func label(path string) string {
+	name := strings.TrimSuffix(filepath.Base(path), ".onnx")
+	if abs, err := filepath.Abs(path); name == "model" && err == nil {
+		return filepath.Base(filepath.Dir(abs))
+	}
+	return name
 }
 
 // turns runs a and b by turns, each first in every other turn, for o.seconds after warming up, and returns the times in milliseconds.
@@ -142,31 +157,44 @@ func turns(ctx context.Context, o options, sets int, a, b func(i int) (time.Dura
 	return timesA, timesB, nil
 }
 
-// sameOutputs is an error when the two do not agree on the float outputs.
-func (r *result) sameOutputs(ctx context.Context, a *ours, b *theirs, in runtime.Feeds, theirIn map[string]*ort.Value) error {
-	mine, err := a.session.Run(ctx, in)
-	if err != nil {
-		return err
-	}
-	other, err := b.outputs(ctx, theirIn)
-	if err != nil {
-		return err
-	}
-	if len(other) == 0 {
-		return fmt.Errorf("there is no float output to compare")
-	}
-	for name, want := range other {
-		got, err := mine[name].Float32s()
-		if err != nil {
-			return fmt.Errorf("output %q: %w", name, err)
-		}
-		d := difference(got, want)
+// accept is an error when the outputs of the input sets differ. A model that chooses by scores (top-k, experts) may choose otherwise where two
+// scores are equal but for rounding, and then computes something else: that is let pass in at most a quarter of the sets, and counted.
+func (r *result) accept(differ []float64) error {
+	for _, d := range differ {
 		if !(d <= bound) {
-			return fmt.Errorf("output %q differs by %.1e", name, d)
+			r.Otherwise++
+			continue
 		}
 		r.Difference = max(r.Difference, d)
 	}
+	if 4*r.Otherwise > len(differ) {
+		return fmt.Errorf("the outputs differ in %d of %d runs, by up to %.1e", r.Otherwise, len(differ), slices.Max(differ))
+	}
 	return nil
+}
+
+// outputsDiffer is the largest difference of the float outputs.
+func outputsDiffer(ctx context.Context, a *ours, b *theirs, in runtime.Feeds, theirIn map[string]*ort.Value) (float64, error) {
+	mine, err := a.session.Run(ctx, in)
+	if err != nil {
+		return 0, err
+	}
+	other, err := b.outputs(ctx, theirIn)
+	if err != nil {
+		return 0, err
+	}
+	if len(other) == 0 {
+		return 0, fmt.Errorf("there is no float output to compare")
+	}
+	largest := 0.0
+	for name, want := range other {
+		got, err := mine[name].Float32s()
+		if err != nil {
+			return 0, fmt.Errorf("output %q: %w", name, err)
+		}
+		largest = max(largest, difference(got, want))
+	}
+	return largest, nil
 }
 
 // difference is max|a-b| / max|b|, +Inf for different lengths or NaN.
@@ -200,8 +228,8 @@ func printTable(w io.Writer, list []*result) {
 	if len(list) > 0 {
 		fmt.Fprintf(w, "%d thread(s), kernels %s, ONNX Runtime %s; medians of runs by turns\n\n", list[0].Threads, list[0].Level, list[0].Version)
 	}
-	fmt.Fprintln(w, "| model | ours ms | ONNX Runtime ms | ratio | p90 ours | p90 theirs | turns | load ours | load theirs | peak ours MB | peak theirs MB | difference |")
-	fmt.Fprintln(w, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+	fmt.Fprintln(w, "| model | ours ms | ONNX Runtime ms | ratio | p90 ours | p90 theirs | turns | load ours | load theirs | peak ours MB | peak theirs MB | difference | chose otherwise |")
+	fmt.Fprintln(w, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
 	mb := func(n int64) string {
 		if n == 0 {
 			return "-"
@@ -209,7 +237,7 @@ func printTable(w io.Writer, list []*result) {
 		return fmt.Sprintf("%.0f", float64(n)/1e6)
 	}
 	for _, r := range list {
-		fmt.Fprintf(w, "| %s | %.3f | %.3f | %.2f | %.3f | %.3f | %d | %.0f | %.0f | %s | %s | %.0e |\n", r.Model, r.Ours.Median, r.Theirs.Median, r.Ratio, r.Ours.P90, r.Theirs.P90,
-			r.Turns, r.Ours.Load, r.Theirs.Load, mb(r.Ours.Memory), mb(r.Theirs.Memory), r.Difference)
+		fmt.Fprintf(w, "| %s | %.3f | %.3f | %.2f | %.3f | %.3f | %d | %.0f | %.0f | %s | %s | %.0e | %d of %d |\n", r.Model, r.Ours.Median, r.Theirs.Median, r.Ratio, r.Ours.P90, r.Theirs.P90,
+			r.Turns, r.Ours.Load, r.Theirs.Load, mb(r.Ours.Memory), mb(r.Theirs.Memory), r.Difference, r.Otherwise, inputSets)
 	}
 }
