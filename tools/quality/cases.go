@@ -14,6 +14,8 @@ type testCase struct {
 	passes                 []passes.Pass
 	// same says that the reference computes the very same function, so that the nats must be equal.
 	same bool
+	// shown says that the ratio is shown and not judged.
+	shown bool
 }
 
 // cases lists all rows, in the order in which they are printed.
@@ -41,9 +43,11 @@ func cases() []testCase {
 		one("threshold/|h|/none", "keep 25%", false, passes.TopKFFN(passes.TopKOptions{Keep: 0.25, Rule: block.KeepThreshold}))
 		for _, active := range []int{4, 8} {
 			setting := fmt.Sprintf("E=16 k=%d", active)
-			one("moe/coact/ridge/mls", setting, false, passes.SplitExperts(passes.MoEOptions{Experts: 16, Active: active, Split: passes.SplitCoact}))
 			one("moe/coact/ridge/mls", setting, false, passes.SplitExperts(passes.MoEOptions{Experts: 16, Active: active}))
 			list[len(list)-1].Note = "clustered by weights, the default"
+			one("moe/coact/ridge/mls", setting, false, passes.SplitExperts(passes.MoEOptions{Experts: 16, Active: active, Split: passes.SplitCoact}))
+			// Clusters of activations depend on their random start, and the reference's start is not ours.
+			list[len(list)-1].shown = true
 		}
 		one("weights/magnitude", "50%", false, passes.ApplyMask(passes.MaskOptions{Density: 0.5}))
 		one("weights/magnitude", "2:4", false, passes.ApplyMask(passes.MaskOptions{Pattern: "2:4"}))

@@ -6,7 +6,8 @@
 //	go run . -trained DIR -python ~/venv/bin/python        the same in ONNX Runtime, on the files that we write
 //
 // A row passes when its perplexity is at most 1.01 times the reference's (rows that compute the reference's function itself: within 1e-4
-// nats), and when ONNX Runtime gets the same nats within 1e-4 and the checker accepts the file. Exit code 1: a row fails.
+// nats; rows marked "shown": any), and when ONNX Runtime gets the same nats within 1e-4 and the checker accepts the file. Exit code 1: a
+// row fails.
 package main
 
 import (

@@ -84,6 +84,18 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// A row that is only shown may be worse than the reference, and must still agree with the other runtime.
+func TestShownRows(t *testing.T) {
+	ort := 2.0
+	r := &result{Reference: reference{1, math.E}, shown: true, ORT: &ort}
+	r.Nats, r.Value = 2, math.Exp(2)
+	r.judge()
+	require.True(t, r.OK, "%v", r.Problems)
+	ort, r.Problems = 2.1, nil
+	r.judge()
+	require.False(t, r.OK)
+}
+
 // The whole path on the smallest model; in ONNX Runtime, too, when ONNX_REWRITE_PYTHON names a Python that has it.
 func TestDemoModel(t *testing.T) {
 	dir := trained(t)

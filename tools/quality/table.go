@@ -15,8 +15,11 @@ func printTable(w io.Writer, list []*result) {
 		if r.ORT != nil {
 			ort = fmt.Sprintf("%+.1e", *r.ORT-r.Nats)
 		}
-		if !r.OK {
+		switch {
+		case !r.OK:
 			word = "FAIL"
+		case r.shown:
+			word = "shown"
 		}
 		method := strings.ReplaceAll(r.Method, "|", `\|`)
 		if r.Note != "" {
