@@ -2,20 +2,12 @@ package kernel
 
 import "sync"
 
-// neurons is one set of neurons of a feed-forward block, packed so that what does not act can be skipped.
+// neurons is one set of neurons of a feed-forward block; gate is empty in a plain one.
 type neurons struct {
 	in, size         int
-	gate, up         projection
+	gate, up         panelMatrix
 	gateBias, upBias []float32
 	act              Act
-	count            []int32 // 0, 1, ...
-}
-
-// projection is an [in, size] matrix in one of two layouts: panels, to be read whole, or rows, one contiguous row
-// a neuron, to be read where a neuron acts. Without either it is absent.
-type projection struct {
-	panels panelMatrix
-	rows   rowMatrix
 }
 
 // rowMatrix has row r at w[r*ld:].
@@ -24,28 +16,12 @@ type rowMatrix struct {
 	ld int
 }
 
-func (p *projection) absent() bool { return p.panels.w == nil && p.rows.w == nil }
-
-// newProjection packs w, [in, n] row-major.
-func newProjection(w []float32, in, n int, byRow bool, alloc func(n int) []float32) projection {
-	if !byRow {
-		m := newPanelMatrix(in, n, alloc)
-		m.fill(0, w, in)
-		return projection{panels: m}
-	}
+// newRowMatrix packs w, [in, n] row-major, one row a column.
+func newRowMatrix(w []float32, in, n int) rowMatrix {
 	ld := rowPitch(in)
-	r := rowMatrix{alloc(n * ld), ld}
-	const block = 16
-	for j0 := 0; j0 < n; j0 += block {
-		for l0 := 0; l0 < in; l0 += block {
-			for j := j0; j < min(j0+block, n); j++ {
-				for l := l0; l < min(l0+block, in); l++ {
-					r.w[j*ld+l] = w[l*n+j]
-				}
-			}
-		}
-	}
-	return projection{rows: r}
+	r := rowMatrix{NewFloats(n * ld), ld}
+	Transpose(r.w, ld, w, n, in, n)
+	return r
 }
 
 // rowPitch is in rounded up to whole vectors, and off the multiples of a page, at which rows would share cache sets.
@@ -57,32 +33,25 @@ func rowPitch(in int) int {
 	return ld
 }
 
-func (p *projection) bytes() int { return 4 * (len(p.panels.w) + len(p.rows.w)) }
-
 // pitch is the distance of the hidden rows of two tokens.
-func (n *neurons) pitch() int { return padTo(n.size, panelAlign) }
+func (n *neurons) pitch() int { return paddedCols(n.size) }
 
-// units is the number of pieces the neurons are cut into, of neuronGrain each.
-func (n *neurons) units() int { return ceilDiv(n.size, neuronGrain) }
+// units is the number of pieces the neurons are cut into.
+func (n *neurons) units() int { return n.up.panels() }
 
-// project computes row i of dst = x[tok(i)] · p + bias for m tokens and the neurons of units [lo, hi). dst begins at the first neuron of all, with
-// pitch n.pitch(). toks nil means token i.
-func (n *neurons) project(p *projection, bias, dst, x []float32, toks []int32, m, lo, hi int) {
-	first, end := lo*neuronGrain, min(hi*neuronGrain, n.size)
+// project computes row i of dst = x[tok(i)] · w + bias for m tokens and the neurons of units [lo, hi). dst begins at the first neuron of all, with
+// pitch n.pitch(). toks nil means token i. count counts to m at least.
+func (n *neurons) project(w *panelMatrix, bias, dst, x []float32, toks []int32, m, lo, hi int, count []int32) {
+	first, end := lo*w.width, min(hi*w.width, n.size)
 	if first >= end || m == 0 {
 		return
 	}
 	ld := n.pitch()
-	if p.rows.w != nil {
-		b := dotBlock{x: x, ldx: n.in, toks: toks, w: p.rows.w, ldw: p.rows.ld, row0: first, k: n.in, dst: dst[first:], ldd: ld}
-		b.run(m, end-first)
-	} else {
-		for i := range m {
-			clear(dst[i*ld+first : i*ld+padTo(end, panelAlign)])
-		}
-		g := panelGemm{d: &p.panels, m: m, k: n.in, a: x, lda: n.in, arow: toks, c: dst, ldc: ld, count: n.count}
-		g.run(lo, hi)
+	for i := range m {
+		clear(dst[i*ld+first : i*ld+min(hi*w.width, ld)])
 	}
+	g := panelGemm{d: w, m: m, k: n.in, a: x, lda: n.in, arow: toks, c: dst, ldc: ld, count: count}
+	g.run(lo, hi)
 	if bias != nil {
 		for i := range m {
 			row := dst[i*ld+first : i*ld+end]
@@ -92,21 +61,29 @@ func (n *neurons) project(p *projection, bias, dst, x []float32, toks []int32, m
 }
 
 // activate computes h for units [lo, hi) of m tokens; h and tmp are [m, pitch].
-func (n *neurons) activate(h, tmp, x []float32, toks []int32, m, lo, hi int) {
-	first, end, ld := lo*neuronGrain, min(hi*neuronGrain, n.size), n.pitch()
+func (n *neurons) activate(h, tmp, x []float32, toks []int32, m, lo, hi int, count []int32) {
+	first, end, ld := lo*n.up.width, min(hi*n.up.width, n.size), n.pitch()
 	if first >= end {
 		return
 	}
-	if n.gate.absent() {
-		n.project(&n.up, n.upBias, h, x, toks, m, lo, hi)
+	if n.gate.w == nil {
+		n.project(&n.up, n.upBias, h, x, toks, m, lo, hi, count)
+		if first == 0 && end == n.size { // the padding holds zeros
+			Activate(n.act, h[:m*ld], h[:m*ld])
+			return
+		}
 		for i := range m {
 			row := h[i*ld+first : i*ld+end]
 			Activate(n.act, row, row)
 		}
 		return
 	}
-	n.project(&n.gate, n.gateBias, h, x, toks, m, lo, hi)
-	n.project(&n.up, n.upBias, tmp, x, toks, m, lo, hi)
+	n.project(&n.gate, n.gateBias, h, x, toks, m, lo, hi, count)
+	n.project(&n.up, n.upBias, tmp, x, toks, m, lo, hi, count)
+	if first == 0 && end == n.size {
+		ActivateMul(n.act, h[:m*ld], h[:m*ld], tmp[:m*ld])
+		return
+	}
 	for i := range m {
 		row := h[i*ld+first : i*ld+end]
 		ActivateMul(n.act, row, row, tmp[i*ld+first:i*ld+end])

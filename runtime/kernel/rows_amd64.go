@@ -38,16 +38,34 @@ type axpyTile struct {
 	coef [8]float32
 }
 
-// panelTile is the argument of the panel kernels; ldb is in bytes.
+// panelTile is the argument of the panel kernels; ldb, lda and ldc are in bytes.
 type panelTile struct {
-	k    int
-	ldb  int
-	b    *float32
-	a    [6]*float32
-	c    [6]*float32
-	cols int
-	pf   uintptr // two lines are read ahead here for every row of b; then pf moves on by step
-	step int
+	k        int
+	ldb      int
+	b        *float32
+	a        *float32
+	lda      int
+	arow     *int32
+	c        *float32
+	ldc      int
+	crow     *int32
+	groups   int
+	cols     int     // counted down
+	pf       uintptr // two lines are read ahead here for every row of b; then pf moves on by step
+	step     int
+	pfGroups int // groups until step becomes 0
+	work     [3]int
+}
+
+// piecesArgs is the argument of the pieces kernels; ldw is in bytes. ahead is n less the distance of a prefetch, or less than 1 for none.
+type piecesArgs struct {
+	n     int
+	ahead int
+	idx   *int32
+	coef  *float32
+	ldw   int
+	w     [8]*float32
+	y     [8]*float32
 }
 
 // The generator knows these offsets.
@@ -55,7 +73,8 @@ const (
 	_ = -uint(unsafe.Offsetof(dotTile{}.w) ^ 24 | unsafe.Offsetof(dotTile{}.x) ^ 88 | unsafe.Offsetof(dotTile{}.out) ^ 160)
 	_ = -uint(unsafe.Offsetof(axpyArgs{}.cols) ^ 48)
 	_ = -uint(unsafe.Offsetof(axpyTile{}.w) ^ 24 | unsafe.Offsetof(axpyTile{}.coef) ^ 88)
-	_ = -uint(unsafe.Offsetof(panelTile{}.a) ^ 24 | unsafe.Offsetof(panelTile{}.c) ^ 72 | unsafe.Offsetof(panelTile{}.cols) ^ 120)
+	_ = -uint(unsafe.Offsetof(panelTile{}.a) ^ 24 | unsafe.Offsetof(panelTile{}.c) ^ 48 | unsafe.Offsetof(panelTile{}.cols) ^ 80 | unsafe.Offsetof(panelTile{}.work) ^ 112)
+	_ = -uint(unsafe.Offsetof(piecesArgs{}.w) ^ 40 | unsafe.Offsetof(piecesArgs{}.y) ^ 104)
 )
 
 // prefixMasks[16-n:] starts with n lanes set.
@@ -279,36 +298,112 @@ func axpyList256(y, w []float32, ldw int, idx []int32, coef []float32) {
 }
 
 const (
-	panelRows  = 6    // most tokens of a panel kernel
-	panelAhead = 4096 // bytes from a row of B to what is read ahead meanwhile
+	panelRows   = 6    // most tokens of a panel kernel
+	panelAhead  = 4096 // bytes from a row of B to what is read ahead meanwhile
+	piecesAhead = 8    // rows from a prefetch to its use
 )
 
-// blockFast adds neurons [l, l+kb), whose rows of the panel begin at b, to columns [c, c+width).
-func (g *panelGemm) blockFast(c, width, l, kb int, b []float32) bool {
+// blockFast adds neurons [l, l+kb), whose rows of the panel begin at b, to columns [c, c+cols).
+func (g *panelGemm) blockFast(c, cols, l, kb int, b []float32) bool {
 	level := ActiveLevel()
 	if level == Portable {
 		return false
 	}
-	t := panelTile{k: kb, ldb: 4 * width, b: &b[0], cols: width}
+	width := g.d.width
+	groups := ceilDiv(g.m, panelRows)
+	mr := ceilDiv(g.m, groups) // shared out evenly: some groups of mr, the rest of one less
+	full := g.m - groups*(mr-1)
+	arow, crow := g.arow, g.crow
+	if arow == nil {
+		arow = g.count
+	}
+	if crow == nil {
+		crow = g.count
+	}
 	start := uintptr(unsafe.Pointer(&b[0])) // an address only: reading ahead may run past the end
-	groups, nth := ceilDiv(g.m, panelRows), 0
-	for i := 0; i < g.m; nth++ {
-		t.pf, t.step = start, 0
-		switch {
-		case groups == 1: // in step, a little ahead
-			t.pf, t.step = start+panelAhead, 4*width
-		case nth < 2 && l+kb < g.k: // one half of the next block
-			t.pf, t.step = start+uintptr(4*kb*width+nth*128*kb), 128
+	t := panelTile{ldb: 4 * width, lda: 4 * g.lda, ldc: 4 * g.ldc, pf: start, pfGroups: 2}
+	switch {
+	case groups == 1: // in step, a little ahead
+		t.pf, t.step = start+panelAhead, 4*width
+	case l+kb < g.k: // one half of the next block each
+		t.pf, t.step = start+uintptr(4*kb*width), 128
+	}
+	for _, part := range [2][2]int{{mr, full}, {mr - 1, groups - full}} {
+		if part[1] == 0 {
+			continue
 		}
-		mr := ceilDiv(g.m-i, ceilDiv(g.m-i, panelRows))
-		for r := range mr {
-			t.a[r] = &g.aRow(i + r)[l]
-			t.c[r] = &g.cRow(i + r)[c]
+		t.k, t.b, t.a, t.c = kb, &b[0], &g.a[l], &g.c[c]
+		t.arow, t.crow, t.groups, t.cols = &arow[0], &crow[0], part[1], padTo(cols, 8)
+		t.run(level, part[0])
+		if done := part[0] * part[1]; done < len(arow) && done < len(crow) {
+			arow, crow = arow[done:], crow[done:]
 		}
-		t.run(level, mr)
-		i += mr
 	}
 	return true
+}
+
+func (p *pieces) runFast(idx []int32, coef []float32) bool {
+	level := ActiveLevel()
+	most := 8
+	switch level {
+	case Portable:
+		return false
+	case AVX2:
+		most = 6
+	}
+	t := piecesArgs{n: len(idx), idx: &idx[0], coef: &coef[0], ldw: 4 * p.ldw}
+	if p.far {
+		t.ahead = t.n - piecesAhead
+	}
+	groups := ceilDiv(p.n, most)
+	for i := range groups {
+		lo, hi := i*p.n/groups, (i+1)*p.n/groups
+		for q := lo; q < hi; q++ {
+			w, y := p.at(q)
+			t.w[q-lo], t.y[q-lo] = &w[0], &y[0]
+		}
+		t.run(level, hi-lo)
+	}
+	return true
+}
+
+func (args *piecesArgs) run(level Level, n int) {
+	t := (*byte)(unsafe.Pointer(args))
+	if level == AVX512 {
+		switch n {
+		case 8:
+			pieces512x8(t)
+		case 7:
+			pieces512x7(t)
+		case 6:
+			pieces512x6(t)
+		case 5:
+			pieces512x5(t)
+		case 4:
+			pieces512x4(t)
+		case 3:
+			pieces512x3(t)
+		case 2:
+			pieces512x2(t)
+		default:
+			pieces512x1(t)
+		}
+		return
+	}
+	switch n {
+	case 6:
+		pieces256x6(t)
+	case 5:
+		pieces256x5(t)
+	case 4:
+		pieces256x4(t)
+	case 3:
+		pieces256x3(t)
+	case 2:
+		pieces256x2(t)
+	default:
+		pieces256x1(t)
+	}
 }
 
 func (tile *panelTile) run(level Level, mr int) {

@@ -54,7 +54,7 @@ func axpyListGo(y, w []float32, ldw int, idx []int32, coef []float32) {
 	for i, r := range idx {
 		c, row := coef[i], w[int(r)*ldw:][:len(y)]
 		for j, v := range row {
-			y[j] += c * v
+			y[j] += float32(c * v)
 		}
 	}
 }

@@ -99,62 +99,132 @@ func axpy256x8(t *byte)
 //go:noescape
 func axpy256x1(t *byte)
 
-// panel512x6: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 6, j < t.cols, a multiple of 16 (AVX-512).
+// panel512x6: t.c[crow[i]][j] += Σ_l t.a[arow[i]][l] * t.b[l*t.ldb + j] for 6*t.groups rows i, j < t.cols, a multiple of 8 (AVX-512).
 //
 //go:noescape
 func panel512x6(t *byte)
 
-// panel256x6: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 6, j < t.cols, a multiple of 16 (AVX2, FMA).
+// panel256x6: t.c[crow[i]][j] += Σ_l t.a[arow[i]][l] * t.b[l*t.ldb + j] for 6*t.groups rows i, j < t.cols, a multiple of 8 (AVX2, FMA).
 //
 //go:noescape
 func panel256x6(t *byte)
 
-// panel512x5: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 5, j < t.cols, a multiple of 16 (AVX-512).
+// panel512x5: t.c[crow[i]][j] += Σ_l t.a[arow[i]][l] * t.b[l*t.ldb + j] for 5*t.groups rows i, j < t.cols, a multiple of 8 (AVX-512).
 //
 //go:noescape
 func panel512x5(t *byte)
 
-// panel256x5: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 5, j < t.cols, a multiple of 16 (AVX2, FMA).
+// panel256x5: t.c[crow[i]][j] += Σ_l t.a[arow[i]][l] * t.b[l*t.ldb + j] for 5*t.groups rows i, j < t.cols, a multiple of 8 (AVX2, FMA).
 //
 //go:noescape
 func panel256x5(t *byte)
 
-// panel512x4: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 4, j < t.cols, a multiple of 16 (AVX-512).
+// panel512x4: t.c[crow[i]][j] += Σ_l t.a[arow[i]][l] * t.b[l*t.ldb + j] for 4*t.groups rows i, j < t.cols, a multiple of 8 (AVX-512).
 //
 //go:noescape
 func panel512x4(t *byte)
 
-// panel256x4: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 4, j < t.cols, a multiple of 16 (AVX2, FMA).
+// panel256x4: t.c[crow[i]][j] += Σ_l t.a[arow[i]][l] * t.b[l*t.ldb + j] for 4*t.groups rows i, j < t.cols, a multiple of 8 (AVX2, FMA).
 //
 //go:noescape
 func panel256x4(t *byte)
 
-// panel512x3: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 3, j < t.cols, a multiple of 16 (AVX-512).
+// panel512x3: t.c[crow[i]][j] += Σ_l t.a[arow[i]][l] * t.b[l*t.ldb + j] for 3*t.groups rows i, j < t.cols, a multiple of 8 (AVX-512).
 //
 //go:noescape
 func panel512x3(t *byte)
 
-// panel256x3: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 3, j < t.cols, a multiple of 16 (AVX2, FMA).
+// panel256x3: t.c[crow[i]][j] += Σ_l t.a[arow[i]][l] * t.b[l*t.ldb + j] for 3*t.groups rows i, j < t.cols, a multiple of 8 (AVX2, FMA).
 //
 //go:noescape
 func panel256x3(t *byte)
 
-// panel512x2: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 2, j < t.cols, a multiple of 16 (AVX-512).
+// panel512x2: t.c[crow[i]][j] += Σ_l t.a[arow[i]][l] * t.b[l*t.ldb + j] for 2*t.groups rows i, j < t.cols, a multiple of 8 (AVX-512).
 //
 //go:noescape
 func panel512x2(t *byte)
 
-// panel256x2: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 2, j < t.cols, a multiple of 16 (AVX2, FMA).
+// panel256x2: t.c[crow[i]][j] += Σ_l t.a[arow[i]][l] * t.b[l*t.ldb + j] for 2*t.groups rows i, j < t.cols, a multiple of 8 (AVX2, FMA).
 //
 //go:noescape
 func panel256x2(t *byte)
 
-// panel512x1: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 1, j < t.cols, a multiple of 16 (AVX-512).
+// panel512x1: t.c[crow[i]][j] += Σ_l t.a[arow[i]][l] * t.b[l*t.ldb + j] for 1*t.groups rows i, j < t.cols, a multiple of 8 (AVX-512).
 //
 //go:noescape
 func panel512x1(t *byte)
 
-// panel256x1: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < 1, j < t.cols, a multiple of 16 (AVX2, FMA).
+// panel256x1: t.c[crow[i]][j] += Σ_l t.a[arow[i]][l] * t.b[l*t.ldb + j] for 1*t.groups rows i, j < t.cols, a multiple of 8 (AVX2, FMA).
 //
 //go:noescape
 func panel256x1(t *byte)
+
+// pieces512x1: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < 1 (AVX-512).
+//
+//go:noescape
+func pieces512x1(t *byte)
+
+// pieces512x2: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < 2 (AVX-512).
+//
+//go:noescape
+func pieces512x2(t *byte)
+
+// pieces512x3: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < 3 (AVX-512).
+//
+//go:noescape
+func pieces512x3(t *byte)
+
+// pieces512x4: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < 4 (AVX-512).
+//
+//go:noescape
+func pieces512x4(t *byte)
+
+// pieces512x5: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < 5 (AVX-512).
+//
+//go:noescape
+func pieces512x5(t *byte)
+
+// pieces512x6: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < 6 (AVX-512).
+//
+//go:noescape
+func pieces512x6(t *byte)
+
+// pieces512x7: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < 7 (AVX-512).
+//
+//go:noescape
+func pieces512x7(t *byte)
+
+// pieces512x8: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < 8 (AVX-512).
+//
+//go:noescape
+func pieces512x8(t *byte)
+
+// pieces256x1: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < 1 (AVX2, FMA).
+//
+//go:noescape
+func pieces256x1(t *byte)
+
+// pieces256x2: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < 2 (AVX2, FMA).
+//
+//go:noescape
+func pieces256x2(t *byte)
+
+// pieces256x3: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < 3 (AVX2, FMA).
+//
+//go:noescape
+func pieces256x3(t *byte)
+
+// pieces256x4: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < 4 (AVX2, FMA).
+//
+//go:noescape
+func pieces256x4(t *byte)
+
+// pieces256x5: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < 5 (AVX2, FMA).
+//
+//go:noescape
+func pieces256x5(t *byte)
+
+// pieces256x6: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < 6 (AVX2, FMA).
+//
+//go:noescape
+func pieces256x6(t *byte)

@@ -56,11 +56,18 @@ func topK(x []float32, k int, idx []int32, mask uint32) []int32 {
 		}
 		return idx[:len(x)]
 	}
-	t, ok := kthLargest(x, k, mask)
+	buf := getScratch(selectRoom(len(x)))
+	t, n, ok := kthLargest(x, k, mask, masked(x[len(x)/2], mask), buf.f)
+	putScratch(buf)
 	if !ok {
 		return topKWithNaN(x, k, idx)
 	}
-	n := compactGE(x, t, idx, mask)
+	return takeLargest(x, k, t, n, idx, mask)
+}
+
+// takeLargest lists the k largest elements given what kthLargest found.
+func takeLargest(x []float32, k int, t float32, n int, idx []int32, mask uint32) []int32 {
+	compactGE(x, t, idx, mask)
 	if n == k {
 		return idx[:k]
 	}
@@ -111,35 +118,88 @@ func topKWithNaN(x []float32, k int, idx []int32) []int32 {
 	return idx[:n]
 }
 
-// kthLargest returns a t for which the elements >= t are the k largest and nothing but ties of t beyond them. It is
-// false when x has fewer than k numbers. 0 < k < len(x).
-func kthLargest(x []float32, k int, mask uint32) (float32, bool) {
-	inf := float32(math.Inf(1))
-	low := -inf
+// selectRoom is the length of the buffer that kthLargest needs for n elements.
+func selectRoom(n int) int { return n/selectPart + selectFew + 16 }
+
+const (
+	selectPart = 8  // the search goes on among the elements of a range once they are less than one in so many,
+	selectFew  = 64 // or this few
+)
+
+// kthLargest returns a t for which the n elements >= t are the k largest and nothing but ties of t beyond them. It is
+// false when x has fewer than k numbers. 0 < k < len(x). hint is where the search begins and only matters for its speed, tmp has room for
+// selectRoom(len(x)) floats.
+//
+// The search narrows a range of keys that holds t by counting what is at or above a key within it, and goes on among the few elements of
+// the range as soon as they are few.
+func kthLargest(x []float32, k int, mask uint32, hint float32, tmp []float32) (t float32, n int, ok bool) {
+	low := float32(math.Inf(-1))
 	if mask == absBits {
 		low = 0
 	}
-	switch n := countGE(x, low, mask); {
-	case n < k:
-		return 0, false
-	case n == k:
-		return low, true
+	// At or above lo are nlo > k elements (an upper bound until loCounted), at or above hi nhi < k.
+	lo, hi := orderKey(low), orderKey(float32(math.Inf(1)))+1
+	nlo, nhi, above := len(x), 0, 0
+	loCounted, hiCounted, few := false, false, false
+	rest := x
+	probe := lo + 1
+	if hint == hint && hint > low {
+		probe = orderKey(hint)
 	}
-	lo, hi := orderKey(low), orderKey(inf)+1
-	for hi-lo > 1 {
-		mid := lo + (hi-lo)/2
-		t := keyValue(mid)
-		switch n := countGE(x, t, mask); {
-		case n == k:
-			return t, true
-		case n > k:
-			lo = mid
+	step := uint32(0)
+	for round := 0; hi-lo > 1; round++ {
+		probe = min(max(probe, lo+1), hi-1)
+		v := keyValue(probe)
+		n := above + countGE(rest, v, mask)
+		if n == k {
+			return v, n, true
+		}
+		if n > k {
+			lo, nlo, loCounted = probe, n, true
+		} else {
+			hi, nhi, hiCounted = probe, n, true
+		}
+		switch {
+		case loCounted && hiCounted:
+			if !few && (nlo-nhi)*selectPart <= len(x)+selectFew*selectPart {
+				c := compressRange(x, keyValue(lo), keyValue(hi), mask, tmp)
+				for end := padTo(c, 16); c < end; c++ {
+					tmp[c] = float32(math.NaN())
+				}
+				rest, above, few, mask = tmp[:c], nhi, true, allBits
+			}
+			probe = lo + (hi-lo)/2
+			if round%3 != 2 {
+				probe = lo + uint32(float64(hi-lo)*float64(2*(nlo-k)+1)/float64(2*(nlo-nhi)+1))
+			}
+		case round == 4 && !loCounted:
+			probe = lo + 1 // ties of the least value
+		case round < 4:
+			// On from the hint, by as much as brings the count past k if it falls off as a power of the value.
+			if step == 0 {
+				step = uint32(1 << 22 * min(1, float64(abs(n-k)+abs(n-k)/4+len(x)/64+1)/float64(k)))
+			} else {
+				step *= 4
+			}
+			if n > k {
+				probe = min(hi-1, lo+min(step, hi-lo-1))
+			} else {
+				probe = max(lo+1, hi-min(step, hi-lo-1))
+			}
 		default:
-			hi = mid
+			probe = lo + (hi-lo)/2
 		}
 	}
-	return keyValue(lo), true
+	if !loCounted {
+		if n = countGE(x, low, mask); n < k {
+			return 0, 0, false
+		}
+		return low, n, true
+	}
+	return keyValue(lo), nlo, true
 }
+
+func abs(n int) int { return max(n, -n) }
 
 // orderKey maps numbers to integers in their order (with -0 just below +0).
 func orderKey(v float32) uint32 {
@@ -191,4 +251,20 @@ func sumSquaredDev(x []float32, mean float64, mask uint32) float64 {
 		return s
 	}
 	return sumSquaredDevGo(x, mean, mask)
+}
+
+// compressRange writes the masked elements in [lo, hi) to out and returns their number; out has room for 16 more.
+func compressRange(x []float32, lo, hi float32, mask uint32, out []float32) int {
+	if n, ok := compressRangeFast(x, lo, hi, mask, out); ok {
+		return n
+	}
+	return compressRangeGo(x, lo, hi, mask, out)
+}
+
+// maskGE clears dst[i] where not masked x[i] >= t.
+func maskGE(dst, x []float32, t float32, mask uint32) {
+	dst = dst[:len(x)]
+	if !maskGEFast(dst, x, t, mask) {
+		maskGEGo(dst, x, t, mask)
+	}
 }

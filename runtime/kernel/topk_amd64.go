@@ -40,6 +40,42 @@ func countGEFast(x []float32, t float32, mask uint32) (int, bool) {
 	return count + countGEGo(x[n:], t, mask), true
 }
 
+func compressRangeFast(x []float32, lo, hi float32, mask uint32, out []float32) (int, bool) {
+	n := len(x) &^ 15
+	var count int
+	switch ActiveLevel() {
+	case AVX512:
+		count = compressRange512(unsafe.SliceData(x), n, lo, mask, hi, unsafe.SliceData(out))
+	case AVX2:
+		count = compressRange256(unsafe.SliceData(x), n, lo, mask, hi, unsafe.SliceData(out))
+	default:
+		return 0, false
+	}
+	return count + compressRangeGo(x[n:], lo, hi, mask, out[count:]), true
+}
+
+func maskGEFast(dst, x []float32, t float32, mask uint32) bool {
+	n := len(x) &^ 15
+	switch ActiveLevel() {
+	case AVX512:
+		maskGE512(unsafe.SliceData(x), n, t, mask, unsafe.SliceData(dst))
+	case AVX2:
+		maskGE256(unsafe.SliceData(x), n, t, mask, unsafe.SliceData(dst))
+	default:
+		return false
+	}
+	maskGEGo(dst[n:], x[n:], t, mask)
+	return true
+}
+
+// topBitsFast returns the k largest of up to 16 numbers as bits.
+func topBitsFast(x []float32, k int) (uint64, bool) {
+	if ActiveLevel() != AVX512 || len(x) == 0 {
+		return 0, false
+	}
+	return topBits512(&x[0], len(x), k), true
+}
+
 func sumF64Fast(x []float32, mask uint32) (float64, bool) {
 	n := len(x) &^ 15
 	var sum float64

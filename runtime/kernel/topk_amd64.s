@@ -83,6 +83,98 @@ DATA sixteenIndices<>+56(SB)/4, $0x0000000e
 DATA sixteenIndices<>+60(SB)/4, $0x0000000f
 GLOBL sixteenIndices<>(SB), RODATA|NOPTR, $64
 
+// func compressRange512(x *float32, n int, t float32, mask uint32, end float32, out *float32) int
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·compressRange512(SB), NOSPLIT, $0-48
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         out+32(FP), DX
+	VBROADCASTSS t+16(FP), Z0
+	VBROADCASTSS mask+20(FP), Z1
+	VBROADCASTSS end+24(FP), Z2
+	MOVQ         DX, BX
+	TESTQ        CX, CX
+	JZ           range512_done
+
+range512:
+	VPANDD        (AX), Z1, Z3
+	VCMPPS        $0x1d, Z0, Z3, K1
+	VCMPPS        $0x11, Z2, Z3, K1, K1
+	VCOMPRESSPS.Z Z3, K1, Z3
+	VMOVUPS       Z3, (DX)
+	KMOVW         K1, SI
+	POPCNTL       SI, SI
+	LEAQ          (DX)(SI*4), DX
+	ADDQ          $0x40, AX
+	SUBQ          $0x10, CX
+	JNZ           range512
+
+range512_done:
+	VZEROUPPER
+	SUBQ BX, DX
+	SHRQ $0x02, DX
+	MOVQ DX, ret+40(FP)
+	RET
+
+// func maskGE512(x *float32, n int, t float32, mask uint32, dst *float32)
+// Requires: AVX, AVX512F
+TEXT ·maskGE512(SB), NOSPLIT, $0-32
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         dst+24(FP), DX
+	VBROADCASTSS t+16(FP), Z0
+	VBROADCASTSS mask+20(FP), Z1
+	TESTQ        CX, CX
+	JZ           maskGE512_loop_done
+
+maskGE512_loop:
+	VPANDD    (AX), Z1, Z2
+	VCMPPS    $0x1d, Z0, Z2, K1
+	VMOVUPS.Z (DX), K1, Z2
+	VMOVUPS   Z2, (DX)
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, CX
+	JNZ       maskGE512_loop
+
+maskGE512_loop_done:
+	VZEROUPPER
+	RET
+
+// func topBits512(x *float32, n int, k int) uint64
+// Requires: AVX, AVX512F, BMI2, POPCNT
+TEXT ·topBits512(SB), NOSPLIT, $0-32
+	MOVQ      x+0(FP), AX
+	MOVQ      n+8(FP), CX
+	MOVQ      k+16(FP), DX
+	MOVQ      $-1, BX
+	BZHIQ     CX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (AX), K1, Z0
+	XORQ      BX, BX
+	XORQ      SI, SI
+
+top_loop:
+	VBROADCASTSS (AX)(BX*4), Z1
+	VCMPPS       $0x11, Z0, Z1, K1, K2
+	VCMPPS       $0x00, Z0, Z1, K1, K3
+	KMOVW        K2, DI
+	KMOVW        K3, R8
+	BZHIQ        BX, R8, R8
+	ORQ          R8, DI
+	POPCNTQ      DI, DI
+	XORQ         R8, R8
+	CMPQ         DI, DX
+	SETCS        R8
+	SHLXQ        BX, R8, R8
+	ORQ          R8, SI
+	INCQ         BX
+	CMPQ         BX, CX
+	JLT          top_loop
+	VZEROUPPER
+	MOVQ         SI, ret+24(FP)
+	RET
+
 // func sumF64x512(x *float32, n int, mask uint32) float64
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, SSE2
 TEXT ·sumF64x512(SB), NOSPLIT, $0-32
@@ -488,6 +580,81 @@ compact256_done:
 	SUBQ BX, DX
 	SHRQ $0x02, DX
 	MOVQ DX, ret+32(FP)
+	RET
+
+// func compressRange256(x *float32, n int, t float32, mask uint32, end float32, out *float32) int
+// Requires: AVX, AVX2, POPCNT
+TEXT ·compressRange256(SB), NOSPLIT, $0-48
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         out+32(FP), DX
+	VBROADCASTSS t+16(FP), Y0
+	VBROADCASTSS mask+20(FP), Y1
+	VBROADCASTSS end+24(FP), Y2
+	MOVQ         DX, BX
+	LEAQ         compactLanes<>+0(SB), SI
+	TESTQ        CX, CX
+	JZ           range256_done
+
+range256:
+	VPAND     (AX), Y1, Y3
+	VCMPPS    $0x1d, Y0, Y3, Y4
+	VCMPPS    $0x11, Y2, Y3, Y5
+	VPAND     Y4, Y5, Y4
+	VMOVMSKPS Y4, DI
+	VPMOVZXBD (SI)(DI*8), Y4
+	VPERMPS   Y3, Y4, Y3
+	VMOVUPS   Y3, (DX)
+	POPCNTL   DI, DI
+	LEAQ      (DX)(DI*4), DX
+	VPAND     32(AX), Y1, Y3
+	VCMPPS    $0x1d, Y0, Y3, Y4
+	VCMPPS    $0x11, Y2, Y3, Y5
+	VPAND     Y4, Y5, Y4
+	VMOVMSKPS Y4, DI
+	VPMOVZXBD (SI)(DI*8), Y4
+	VPERMPS   Y3, Y4, Y3
+	VMOVUPS   Y3, (DX)
+	POPCNTL   DI, DI
+	LEAQ      (DX)(DI*4), DX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, CX
+	JNZ       range256
+
+range256_done:
+	VZEROUPPER
+	SUBQ BX, DX
+	SHRQ $0x02, DX
+	MOVQ DX, ret+40(FP)
+	RET
+
+// func maskGE256(x *float32, n int, t float32, mask uint32, dst *float32)
+// Requires: AVX, AVX2
+TEXT ·maskGE256(SB), NOSPLIT, $0-32
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         dst+24(FP), DX
+	VBROADCASTSS t+16(FP), Y0
+	VBROADCASTSS mask+20(FP), Y1
+	TESTQ        CX, CX
+	JZ           maskGE256_loop_done
+
+maskGE256_loop:
+	VPAND   (AX), Y1, Y2
+	VCMPPS  $0x1d, Y0, Y2, Y2
+	VANDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	VPAND   32(AX), Y1, Y2
+	VCMPPS  $0x1d, Y0, Y2, Y2
+	VANDPS  32(DX), Y2, Y2
+	VMOVUPS Y2, 32(DX)
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JNZ     maskGE256_loop
+
+maskGE256_loop_done:
+	VZEROUPPER
 	RET
 
 // func sumF64x256(x *float32, n int, mask uint32) float64

@@ -14,6 +14,21 @@ func countGE512(x *float32, n int, t float32, mask uint32) int
 //go:noescape
 func compactGE512(x *float32, n int, t float32, mask uint32, idx *int32) int
 
+// compressRange512 writes the x[i]&mask in [t, end), i < n, to out in order and returns their number; n is a multiple of 16, out has room for 16 more (AVX-512).
+//
+//go:noescape
+func compressRange512(x *float32, n int, t float32, mask uint32, end float32, out *float32) int
+
+// maskGE512 clears dst[i] where not x[i]&mask >= t, for i < n, n a multiple of 16.
+//
+//go:noescape
+func maskGE512(x *float32, n int, t float32, mask uint32, dst *float32)
+
+// topBits512 returns the bits i of the k largest of n <= 16 elements, none a NaN, ties lower index first (AVX-512).
+//
+//go:noescape
+func topBits512(x *float32, n int, k int) uint64
+
 // sumF64x512 adds x[i]&mask in 16 lanes for i < n, n a multiple of 16.
 //
 //go:noescape
@@ -33,6 +48,16 @@ func countGE256(x *float32, n int, t float32, mask uint32) int
 //
 //go:noescape
 func compactGE256(x *float32, n int, t float32, mask uint32, idx *int32) int
+
+// compressRange256 writes the x[i]&mask in [t, end), i < n, to out in order and returns their number; n is a multiple of 16, out has room for 16 more (AVX2).
+//
+//go:noescape
+func compressRange256(x *float32, n int, t float32, mask uint32, end float32, out *float32) int
+
+// maskGE256 clears dst[i] where not x[i]&mask >= t, for i < n, n a multiple of 16.
+//
+//go:noescape
+func maskGE256(x *float32, n int, t float32, mask uint32, dst *float32)
 
 // sumF64x256 adds x[i]&mask in 16 lanes for i < n, n a multiple of 16.
 //

@@ -1,5 +1,7 @@
 package kernel
 
+import "sync/atomic"
+
 // FFNSpec describes a feed-forward block by its plain matrices.
 //
 // Plain (Gate nil): h = act(x·Up + UpBias). Gated: h = act(x·Gate + GateBias) * (x·Up + UpBias). Then y = h·Down + OutBias.
@@ -20,9 +22,14 @@ type FFNSpec struct {
 
 // FFN is a feed-forward block packed for [FFN.Dense] and [FFN.TopK]. It is immutable and safe for concurrent use.
 type FFN struct {
-	neurons
-	down    panelMatrix
-	outBias []float32
+	in, hidden, out           int
+	gate, up                  *PackedB  // gate nil: plain
+	upRows                    rowMatrix // instead of up: one contiguous row a neuron, to be read where a neuron acts
+	down                      *PackedB
+	gateBias, upBias, outBias []float32
+	act                       Act
+	count                     []int32       // 0, 1, ...
+	hint                      atomic.Uint32 // where the last search for the k-th score ended: speed only
 }
 
 // KeepOn says what scores a neuron.
@@ -54,119 +61,123 @@ type KeepRule struct {
 
 // NewFFN packs a block. The matrices are copied; biases are kept by reference.
 func NewFFN(s FFNSpec) *FFN {
-	f := &FFN{outBias: s.OutBias, down: newPanelMatrix(s.Hidden, s.Out, hugeFloats)}
-	f.neurons = neurons{in: s.In, size: s.Hidden, gateBias: s.GateBias, upBias: s.UpBias, act: s.Act, count: counting(max(s.In, s.Hidden))}
+	f := &FFN{in: s.In, hidden: s.Hidden, out: s.Out, act: s.Act, gateBias: s.GateBias, upBias: s.UpBias, outBias: s.OutBias, count: counting(ffnBlock)}
 	if s.Gate != nil {
-		f.gate = newProjection(s.Gate, s.In, s.Hidden, false, hugeFloats)
+		f.gate = PackB(s.In, s.Hidden, s.Gate, s.Hidden, false, nil)
 	}
-	f.up = newProjection(s.Up, s.In, s.Hidden, s.Gate != nil && !s.WholeUp, hugeFloats)
-	f.down.fill(0, s.Down, s.Hidden)
+	if s.Gate != nil && !s.WholeUp {
+		f.upRows = newRowMatrix(s.Up, s.In, s.Hidden)
+	} else {
+		f.up = PackB(s.In, s.Hidden, s.Up, s.Hidden, false, nil)
+	}
+	f.down = PackB(s.Hidden, s.Out, s.Down, s.Out, false, nil)
 	return f
 }
 
 // Bytes is the size of the packed weights.
-func (f *FFN) Bytes() int { return f.gate.bytes() + f.up.bytes() + 4*len(f.down.w) }
+func (f *FFN) Bytes() int {
+	n := 4*len(f.upRows.w) + f.down.Bytes()
+	for _, b := range []*PackedB{f.gate, f.up} {
+		if b != nil {
+			n += b.Bytes()
+		}
+	}
+	return n
+}
 
 // ffnBlock is the number of tokens that share one reading of the weights.
 const ffnBlock = 128
 
 // Dense computes y for m tokens with every neuron: x is [m, In], y is [m, Out].
 func (f *FFN) Dense(m int, x, y []float32, p *Pool) {
-	f.blocks(m, x, y, func(m int, x, y []float32) { f.denseBlock(m, x, y, p) })
+	f.blocks(m, x, y, func(m int, x, y []float32) {
+		n := m * f.pitch()
+		buf := getScratch(2 * n)
+		defer putScratch(buf)
+		h, tmp := buf.f[:n], buf.f[n:2*n]
+		f.hiddenAll(h, tmp, m, x, p)
+		f.downDense(m, h, y, p)
+	})
 }
 
 // TopK computes y for m tokens with the neurons that rule keeps, and returns how many (token, neuron) pairs it kept. The down row of
 // a neuron is read only where it is kept, and for scores of the gate so is its up row, unless so many are kept that the dense product is
 // faster; y is the same either way as long as the weights are finite.
 func (f *FFN) TopK(m int, x, y []float32, rule KeepRule, p *Pool) (kept int64) {
-	if rule.Kind == KeepExact && rule.K >= f.size {
+	if rule.Kind == KeepExact && rule.K >= f.hidden {
 		f.Dense(m, x, y, p)
-		return int64(m) * int64(f.size)
+		return int64(m) * int64(f.hidden)
 	}
-	if rule.Kind == KeepExact && rule.K <= 0 {
-		f.blocks(m, x, y, func(m int, x, y []float32) { f.startOut(m, y) })
-		return 0
-	}
-	f.blocks(m, x, y, func(m int, x, y []float32) { kept += f.topKBlock(m, x, y, rule, p) })
+	f.blocks(m, x, y, func(m int, x, y []float32) {
+		if rule.Kind == KeepExact && rule.K <= 0 {
+			for i := range m {
+				row := y[i*f.out:][:f.out]
+				clear(row[copy(row, f.outBias):])
+			}
+			return
+		}
+		kept += f.topKBlock(m, x, y, rule, p)
+	})
 	return kept
 }
 
-// blocks runs fn on blocks of tokens. Outputs of a padded width go through a buffer.
+// blocks runs fn on blocks of tokens.
 func (f *FFN) blocks(m int, x, y []float32, fn func(m int, x, y []float32)) {
 	if m <= 0 {
 		return
 	}
-	x, y = x[:m*f.in], y[:m*f.down.cols]
-	f.down.padBlocks(m, ffnBlock, y, func(t, mb int, yp []float32) { fn(mb, x[t*f.in:], yp) })
-}
-
-// padBlocks hands out rows of y, m by step, with the padded width as pitch, and copies the results back if that is not the width of y.
-func (d *panelMatrix) padBlocks(m, step int, y []float32, fn func(t, mb int, yp []float32)) {
-	var buf *scratchBuf
-	if d.padded != d.cols {
-		buf = getScratch(min(m, step) * d.padded)
-		defer putScratch(buf)
-	}
-	for t := 0; t < m; t += step {
-		mb := min(step, m-t)
-		if buf == nil {
-			fn(t, mb, y[t*d.cols:][:mb*d.cols])
-			continue
-		}
-		fn(t, mb, buf.f[:mb*d.padded])
-		for i := range mb {
-			copy(y[(t+i)*d.cols:][:d.cols], buf.f[i*d.padded:])
-		}
+	x, y = x[:m*f.in], y[:m*f.out]
+	for t := 0; t < m; t += ffnBlock {
+		mb := min(ffnBlock, m-t)
+		fn(mb, x[t*f.in:][:mb*f.in], y[t*f.out:][:mb*f.out])
 	}
 }
 
-// startOut sets m rows of y, pitch padded, to the output bias.
-func (f *FFN) startOut(m int, y []float32) {
-	for i := range m {
-		row := y[i*f.down.padded:][:f.down.padded]
-		clear(row[copy(row, f.outBias):])
-	}
-}
-
-func (f *FFN) denseBlock(m int, x, y []float32, p *Pool) {
-	n := m * f.pitch()
-	buf := getScratch(2 * n)
-	defer putScratch(buf)
-	h, tmp := buf.f[:n], buf.f[n:2*n]
-	f.startOut(m, y)
-	f.hiddenAll(h, tmp, m, x, p)
-	f.downDense(m, h, y, p)
-}
+// pitch is the distance of the hidden rows of two tokens.
+func (f *FFN) pitch() int { return rowPitch(f.hidden) }
 
 // hiddenAll computes h, [m, pitch].
 func (f *FFN) hiddenAll(h, tmp []float32, m int, x []float32, p *Pool) {
-	f.eachUnit(m, p, func(lo, hi int) { f.activate(h, tmp, x, nil, m, lo, hi) })
-}
-
-// projectAll computes one projection into dst, [m, pitch].
-func (f *FFN) projectAll(w *projection, bias, dst []float32, m int, x []float32, p *Pool) {
-	f.eachUnit(m, p, func(lo, hi int) { f.project(w, bias, dst, x, nil, m, lo, hi) })
-}
-
-// eachUnit splits the units of the neurons over the threads.
-func (f *FFN) eachUnit(m int, p *Pool, fn func(lo, hi int)) {
-	p.For(f.units(), ceilDiv(grainFlops, neuronGrain*max(1, f.in*m)), fn)
-}
-
-// downDense adds h·Down to y. The work is cut by column, and by token too where there are few columns.
-func (f *FFN) downDense(m int, h, y []float32, p *Pool) {
-	panels, groups := f.down.panels(), 1
-	if panels < 2*p.Threads() {
-		groups = min(ceilDiv(m, 12), ceilDiv(2*p.Threads(), panels))
+	if f.gate == nil {
+		f.upAll(h, m, x, f.act, p)
+		return
 	}
-	rows := ceilDiv(m, groups)
-	p.For(panels*groups, ceilDiv(grainFlops, stripCols*f.size*rows+1), func(lo, hi int) {
-		for u := lo; u < hi; u++ {
-			c, t := u/groups, u%groups*rows
-			if t < m {
-				g := panelGemm{d: &f.down, m: min(rows, m-t), k: f.size, a: h[t*f.pitch():], lda: f.pitch(), c: y[t*f.down.padded:], ldc: f.down.padded, count: f.count}
-				g.run(c, c+1)
+	f.upAll(tmp, m, x, ActNone, p)
+	f.gateAll(h, m, x, f.act, tmp, p)
+}
+
+// gateAll computes act(gate) of all neurons, times mul unless nil.
+func (f *FFN) gateAll(dst []float32, m int, x []float32, act Act, mul []float32, p *Pool) {
+	Gemm(m, x, f.in, f.gate, dst, f.pitch(), false, &Epilogue{Bias: f.gateBias, Act: act, Mul: mul}, p)
+}
+
+// upAll computes act(up) of all neurons; act is ActNone in a gated block.
+func (f *FFN) upAll(dst []float32, m int, x []float32, act Act, p *Pool) {
+	ld := f.pitch()
+	if f.up != nil {
+		Gemm(m, x, f.in, f.up, dst, ld, false, &Epilogue{Bias: f.upBias, Act: act}, p)
+		return
+	}
+	f.eachUnit(m, p, func(first, end int) {
+		b := dotBlock{x: x, ldx: f.in, w: f.upRows.w, ldw: f.upRows.ld, row0: first, k: f.in, dst: dst[first:], ldd: ld}
+		b.run(m, end-first)
+		for i := range m {
+			row := dst[i*ld+first : i*ld+end]
+			if f.upBias != nil {
+				Add(row, row, f.upBias[first:end])
 			}
 		}
 	})
+}
+
+// eachUnit splits the neurons over the threads.
+func (f *FFN) eachUnit(m int, p *Pool, fn func(first, end int)) {
+	p.For(ceilDiv(f.hidden, neuronGrain), ceilDiv(grainFlops, neuronGrain*max(1, f.in*m)), func(lo, hi int) {
+		fn(lo*neuronGrain, min(hi*neuronGrain, f.hidden))
+	})
+}
+
+// downDense computes y = h·Down + OutBias.
+func (f *FFN) downDense(m int, h, y []float32, p *Pool) {
+	Gemm(m, h, f.pitch(), f.down, y, f.out, false, &Epilogue{Bias: f.outBias}, p)
 }

@@ -43,14 +43,34 @@ const (
 
 // Offsets of kernel.panelTile.
 const (
-	ptK    = 0
-	ptLdb  = 8
-	ptB    = 16
-	ptA    = 24
-	ptC    = 72
-	ptCols = 120
-	ptPf   = 128
-	ptStep = 136
+	ptK = 8 * iota
+	ptLdb
+	ptB
+	ptA
+	ptLda
+	ptARow
+	ptC
+	ptLdc
+	ptCRow
+	ptGroups
+	ptCols
+	ptPf
+	ptStep
+	ptPfGroups
+	ptAAt
+	ptCAt
+	ptLeft
+)
+
+// Offsets of kernel.piecesArgs.
+const (
+	pcN     = 0
+	pcAhead = 8
+	pcIdx   = 16
+	pcCoef  = 24
+	pcLdw   = 32
+	pcW     = 40
+	pcY     = 104
 )
 
 func rowsFamily() {
@@ -63,9 +83,15 @@ func rowsFamily() {
 	axpy512()
 	axpy256(8)
 	axpy256(1)
-	for _, mr := range []int{6, 5, 4, 3, 2, 1} {
+	for mr := panelRows; mr > 0; mr-- {
 		panel512(mr)
 		panel256(mr)
+	}
+	for pieces := 1; pieces <= 8; pieces++ {
+		piecesKernel("512", pieces)
+	}
+	for pieces := 1; pieces <= 6; pieces++ {
+		piecesKernel("256", pieces)
 	}
 }
 
@@ -432,30 +458,46 @@ func axpy256(rows int) {
 	RET()
 }
 
-// panel512 adds mr rows of A times k rows of B, 64 columns at a time and then 16.
+// panelRows are the rows of A a panel kernel takes together, most of them at once.
+const panelRows = 6
+
+// strip is the columns a panel kernel takes together: whole vectors and, at AVX-512, half a one.
+type strip struct {
+	vecs int
+	half bool
+}
+
+func (s strip) columns(lanes int) int {
+	n := s.vecs * lanes
+	if s.half {
+		n += lanes / 2
+	}
+	return n
+}
+
+// panel512 multiplies groups of mr rows of A by k rows of B, up to 64 columns at a time.
 func panel512(mr int) {
-	panelKernel(fmt.Sprintf("panel512x%d", mr), fmt.Sprintf("panel512x%d: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < %d, j < t.cols, a multiple of 16 (AVX-512).", mr, mr),
-		mr, []int{4, 1}, 64, func() reg.VecVirtual { return ZMM() })
+	strips := []strip{{4, false}, {3, false}, {2, false}, {1, true}, {1, false}, {0, true}}
+	panelKernel(fmt.Sprintf("panel512x%d", mr), "AVX-512", mr, strips, 16, func() reg.VecVirtual { return ZMM() })
 }
 
-// panel256 is panel512 on 16 columns at a time.
+// panel256 is panel512 on up to 16 columns at a time.
 func panel256(mr int) {
-	panelKernel(fmt.Sprintf("panel256x%d", mr), fmt.Sprintf("panel256x%d: t.c[i][j] += Σ_l t.a[i][l] * t.b[l*t.ldb + j] for i < %d, j < t.cols, a multiple of 16 (AVX2, FMA).", mr, mr),
-		mr, []int{2}, 32, func() reg.VecVirtual { return YMM() })
+	panelKernel(fmt.Sprintf("panel256x%d", mr), "AVX2, FMA", mr, []strip{{2, false}, {1, false}}, 8, func() reg.VecVirtual { return YMM() })
 }
 
-func panelKernel(name, doc string, mr int, widths []int, bytes int, vec func() reg.VecVirtual) {
-	t := tileArg(name, doc)
-	at, cols := GP64(), loadField(t, ptCols) // offset of the columns in bytes, columns left
+func panelKernel(name, level string, mr int, strips []strip, lanes int, vec func() reg.VecVirtual) {
+	t := tileArg(name, fmt.Sprintf("%s: t.c[crow[i]][j] += Σ_l t.a[arow[i]][l] * t.b[l*t.ldb + j] for %d*t.groups rows i, j < t.cols, a multiple of 8 (%s).", name, mr, level))
+	at := GP64() // offset of the columns in bytes
 	XORQ(at, at)
-	for _, vecs := range widths {
-		id := fmt.Sprintf("%s_%d", name, vecs)
+	for s, kind := range strips {
+		id := fmt.Sprintf("%s_%d", name, s)
 		Label(id)
-		CMPQ(cols, Imm(uint64(vecs*bytes/4)))
+		CMPQ(memAt(t, ptCols), Imm(uint64(kind.columns(lanes))))
 		JLT(LabelRef(id + "_end"))
-		panelStrip(id, t, at, mr, vecs, bytes, vec)
-		ADDQ(U32(vecs*bytes), at)
-		SUBQ(Imm(uint64(vecs*bytes/4)), cols)
+		panelStrip(id, t, at, mr, kind, 4*lanes, vec)
+		ADDQ(U32(4*kind.columns(lanes)), at)
+		SUBQ(Imm(uint64(kind.columns(lanes))), memAt(t, ptCols))
 		JMP(LabelRef(id))
 		Label(id + "_end")
 	}
@@ -463,23 +505,51 @@ func panelKernel(name, doc string, mr int, widths []int, bytes int, vec func() r
 	RET()
 }
 
-func panelStrip(id string, t, at reg.GPVirtual, mr, vecs, bytes int, vec func() reg.VecVirtual) {
-	acc := make([][]reg.VecVirtual, mr)
-	for i := range acc {
-		c := loadField(t, ptC+8*i)
-		for v := range vecs {
-			r := vec()
-			VMOVUPS(Mem{Base: c, Index: at, Scale: 1, Disp: bytes * v}, r)
-			acc[i] = append(acc[i], r)
+func panelStrip(id string, t, at reg.GPVirtual, mr int, kind strip, bytes int, vec func() reg.VecVirtual) {
+	vecs := kind.vecs
+	if kind.half {
+		vecs++
+	}
+	one := func(v int) reg.VecVirtual {
+		if v == kind.vecs {
+			return YMM()
+		}
+		return vec()
+	}
+	for _, f := range [][2]int{{ptARow, ptAAt}, {ptCRow, ptCAt}, {ptGroups, ptLeft}} {
+		MOVQ(loadField(t, f[0]), memAt(t, f[1]))
+	}
+	// row is the address of row i of the group, through the index list at list.
+	row := func(list reg.GPVirtual, i, base, ld int) reg.GPVirtual {
+		r := GP64()
+		MOVLQSX(memAt(list, 4*i), r)
+		IMULQ(memAt(t, ld), r)
+		ADDQ(memAt(t, base), r)
+		return r
+	}
+	eachC := func(f func(i, v int, m Mem)) {
+		list := loadField(t, ptCAt)
+		for i := range mr {
+			c := row(list, i, ptC, ptLdc)
+			for v := range vecs {
+				f(i, v, Mem{Base: c, Index: at, Scale: 1, Disp: bytes * v})
+			}
 		}
 	}
+	Label(id + "_group")
+	acc := make([][]reg.VecVirtual, mr)
+	eachC(func(i, v int, m Mem) {
+		r := one(v)
+		VMOVUPS(m, r)
+		acc[i] = append(acc[i], r)
+	})
 	var a []reg.GPVirtual
+	list := loadField(t, ptAAt)
 	for i := range mr {
-		a = append(a, loadField(t, ptA+8*i))
+		a = append(a, row(list, i, ptA, ptLda))
 	}
-	b, k := loadField(t, ptB), loadField(t, ptK)
+	b, l, pf := loadField(t, ptB), GP64(), loadField(t, ptPf)
 	ADDQ(at, b)
-	l, pf := GP64(), loadField(t, ptPf)
 	XORQ(l, l)
 	Label(id + "_loop")
 	for i := range 2 {
@@ -488,7 +558,7 @@ func panelStrip(id string, t, at reg.GPVirtual, mr, vecs, bytes int, vec func() 
 	ADDQ(memAt(t, ptStep), pf)
 	bv := make([]reg.VecVirtual, vecs)
 	for v := range bv {
-		bv[v] = vec()
+		bv[v] = one(v)
 		VMOVUPS(memAt(b, bytes*v), bv[v])
 	}
 	ADDQ(memAt(t, ptLdb), b)
@@ -496,16 +566,79 @@ func panelStrip(id string, t, at reg.GPVirtual, mr, vecs, bytes int, vec func() 
 		s := vec()
 		VBROADCASTSS(Mem{Base: a[i], Index: l, Scale: 4}, s)
 		for v := range bv {
-			VFMADD231PS(bv[v], s, acc[i][v])
+			m := s
+			if v == kind.vecs {
+				m = s.AsY().(reg.VecVirtual)
+			}
+			VFMADD231PS(bv[v], m, acc[i][v])
 		}
 	}
 	INCQ(l)
-	CMPQ(l, k)
+	CMPQ(l, memAt(t, ptK))
 	JLT(LabelRef(id + "_loop"))
-	for i := range acc {
-		c := loadField(t, ptC+8*i)
-		for v := range vecs {
-			VMOVUPS(acc[i][v], Mem{Base: c, Index: at, Scale: 1, Disp: bytes * v})
+	eachC(func(i, v int, m Mem) { VMOVUPS(acc[i][v], m) })
+	MOVQ(pf, memAt(t, ptPf))
+	DECQ(memAt(t, ptPfGroups))
+	JNZ(LabelRef(id + "_on"))
+	MOVQ(I32(0), memAt(t, ptStep))
+	Label(id + "_on")
+	ADDQ(Imm(uint64(4*mr)), memAt(t, ptAAt))
+	ADDQ(Imm(uint64(4*mr)), memAt(t, ptCAt))
+	DECQ(memAt(t, ptLeft))
+	JNZ(LabelRef(id + "_group"))
+}
+
+// piecesKernel sums a list of rows into pieces of 16 columns that may lie anywhere, all in registers.
+func piecesKernel(level string, pieces int) {
+	wide := level == "512"
+	name := fmt.Sprintf("pieces%sx%d", level, pieces)
+	t := tileArg(name, fmt.Sprintf("%s: t.y[p][j] += Σ_i t.coef[i] * t.w[p][t.idx[i]*t.ldw + j] for i < t.n ascending, j < 16, p < %d (%s).", name, pieces,
+		map[bool]string{true: "AVX-512", false: "AVX2, FMA"}[wide]))
+	halves, vec := 2, func() reg.VecVirtual { return YMM() }
+	if wide {
+		halves, vec = 1, func() reg.VecVirtual { return ZMM() }
+	}
+	acc := make([]reg.VecVirtual, pieces*halves)
+	eachY := func(f func(v int, m Mem)) {
+		for p := range pieces {
+			y := loadField(t, pcY+8*p)
+			for h := range halves {
+				f(p*halves+h, memAt(y, 32*h))
+			}
 		}
 	}
+	eachY(func(v int, m Mem) {
+		acc[v] = vec()
+		VMOVUPS(m, acc[v])
+	})
+	var w []reg.GPVirtual
+	for p := range pieces {
+		w = append(w, loadField(t, pcW+8*p))
+	}
+	n, idx, coef := loadField(t, pcN), loadField(t, pcIdx), loadField(t, pcCoef)
+	i, row, c := GP64(), GP64(), vec()
+	XORQ(i, i)
+	Label(name + "_row")
+	CMPQ(i, memAt(t, pcAhead))
+	JGE(LabelRef(name + "_near"))
+	MOVLQSX(Mem{Base: idx, Index: i, Scale: 4, Disp: 4 * axpyAhead}, row)
+	IMULQ(memAt(t, pcLdw), row)
+	for p := range pieces {
+		PREFETCHT1(Mem{Base: w[p], Index: row, Scale: 1})
+	}
+	Label(name + "_near")
+	MOVLQSX(Mem{Base: idx, Index: i, Scale: 4}, row)
+	IMULQ(memAt(t, pcLdw), row)
+	VBROADCASTSS(Mem{Base: coef, Index: i, Scale: 4}, c)
+	for p := range pieces {
+		for h := range halves {
+			VFMADD231PS(Mem{Base: w[p], Index: row, Scale: 1, Disp: 32 * h}, c, acc[p*halves+h])
+		}
+	}
+	INCQ(i)
+	CMPQ(i, n)
+	JLT(LabelRef(name + "_row"))
+	eachY(func(v int, m Mem) { VMOVUPS(acc[v], m) })
+	VZEROUPPER()
+	RET()
 }

@@ -6,15 +6,25 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-const cmpGE = 0x1d // ordered, quiet: false for NaN
+const (
+	cmpGE = 0x1d // ordered, quiet: false for NaN
+	cmpLT = 0x11
+)
+
+var compactLanes Mem
 
 func topkFamily() {
 	countGE512()
 	compactGE512()
+	compressRange512()
+	maskGE("512", true)
+	topBits512()
 	sumF64("512", true, false)
 	sumF64("512", true, true)
 	countGE256()
 	compactGE256()
+	compressRange256()
+	maskGE("256", false)
 	sumF64("256", false, false)
 	sumF64("256", false, true)
 }
@@ -71,6 +81,141 @@ func compactGE512() {
 	RET()
 }
 
+// compressRange512 and 256 gather the scores of a range.
+func compressRange512() {
+	TEXT("compressRange512", NOSPLIT, "func(x *float32, n int, t float32, mask uint32, end float32, out *float32) int")
+	Doc("compressRange512 writes the x[i]&mask in [t, end), i < n, to out in order and returns their number; n is a multiple of 16, out has room for 16 more (AVX-512).")
+	Pragma("noescape")
+	x, n, out := Load(Param("x"), GP64()), Load(Param("n"), GP64()), Load(Param("out"), GP64())
+	t, mask := broadcastParams(func() reg.VecVirtual { return ZMM() })
+	end := ZMM()
+	broadcastParam("end", end)
+	first := GP64()
+	MOVQ(out, first)
+	forSixteen("range512", x, n, func() {
+		v, k, k2, bits := ZMM(), K(), K(), GP32()
+		VPANDD(Mem{Base: x.(reg.GPVirtual)}, mask, v)
+		VCMPPS(Imm(cmpGE), t, v, k)
+		VCMPPS(Imm(cmpLT), end, v, k, k2)
+		VCOMPRESSPS_Z(v, k2, v)
+		VMOVUPS(v, Mem{Base: out.(reg.GPVirtual)})
+		KMOVW(k2, bits)
+		POPCNTL(bits, bits)
+		LEAQ(Mem{Base: out.(reg.GPVirtual), Index: bits.As64(), Scale: 4}, out)
+	})
+	VZEROUPPER()
+	SUBQ(first, out)
+	SHRQ(Imm(2), out)
+	Store(out, ReturnIndex(0))
+	RET()
+}
+
+func compressRange256() {
+	TEXT("compressRange256", NOSPLIT, "func(x *float32, n int, t float32, mask uint32, end float32, out *float32) int")
+	Doc("compressRange256 writes the x[i]&mask in [t, end), i < n, to out in order and returns their number; n is a multiple of 16, out has room for 16 more (AVX2).")
+	Pragma("noescape")
+	x, n, out := Load(Param("x"), GP64()), Load(Param("n"), GP64()), Load(Param("out"), GP64())
+	t, mask := broadcastParams(func() reg.VecVirtual { return YMM() })
+	end := YMM()
+	broadcastParam("end", end)
+	first, table := GP64(), GP64()
+	MOVQ(out, first)
+	LEAQ(compactLanes, table)
+	forSixteen("range256", x, n, func() {
+		for h := range 2 {
+			v, a, b, bits, lanes := YMM(), YMM(), YMM(), GP32(), YMM()
+			VPAND(Mem{Base: x.(reg.GPVirtual), Disp: 32 * h}, mask, v)
+			VCMPPS(Imm(cmpGE), t, v, a)
+			VCMPPS(Imm(cmpLT), end, v, b)
+			VPAND(a, b, a)
+			VMOVMSKPS(a, bits)
+			VPMOVZXBD(Mem{Base: table, Index: bits.As64(), Scale: 8}, lanes)
+			VPERMPS(v, lanes, v)
+			VMOVUPS(v, Mem{Base: out.(reg.GPVirtual)})
+			POPCNTL(bits, bits)
+			LEAQ(Mem{Base: out.(reg.GPVirtual), Index: bits.As64(), Scale: 4}, out)
+		}
+	})
+	VZEROUPPER()
+	SUBQ(first, out)
+	SHRQ(Imm(2), out)
+	Store(out, ReturnIndex(0))
+	RET()
+}
+
+// maskGE zeroes what scores too low.
+func maskGE(level string, wide bool) {
+	name := "maskGE" + level
+	TEXT(name, NOSPLIT, "func(x *float32, n int, t float32, mask uint32, dst *float32)")
+	Doc(name + " clears dst[i] where not x[i]&mask >= t, for i < n, n a multiple of 16.")
+	Pragma("noescape")
+	x, n, dst := Load(Param("x"), GP64()), Load(Param("n"), GP64()), Load(Param("dst"), GP64())
+	vec := func() reg.VecVirtual { return YMM() }
+	if wide {
+		vec = func() reg.VecVirtual { return ZMM() }
+	}
+	t, mask := broadcastParams(vec)
+	forSixteen(name+"_loop", x, n, func() {
+		if wide {
+			v, k := vec(), K()
+			VPANDD(Mem{Base: x.(reg.GPVirtual)}, mask, v)
+			VCMPPS(Imm(cmpGE), t, v, k)
+			VMOVUPS_Z(Mem{Base: dst.(reg.GPVirtual)}, k, v)
+			VMOVUPS(v, Mem{Base: dst.(reg.GPVirtual)})
+		} else {
+			for h := range 2 {
+				v := vec()
+				VPAND(Mem{Base: x.(reg.GPVirtual), Disp: 32 * h}, mask, v)
+				VCMPPS(Imm(cmpGE), t, v, v)
+				VANDPS(Mem{Base: dst.(reg.GPVirtual), Disp: 32 * h}, v, v)
+				VMOVUPS(v, Mem{Base: dst.(reg.GPVirtual), Disp: 32 * h})
+			}
+		}
+		ADDQ(Imm(64), dst)
+	})
+	VZEROUPPER()
+	RET()
+}
+
+// topBits512 ranks every element of up to 16.
+func topBits512() {
+	TEXT("topBits512", NOSPLIT, "func(x *float32, n int, k int) uint64")
+	Doc("topBits512 returns the bits i of the k largest of n <= 16 elements, none a NaN, ties lower index first (AVX-512).")
+	Pragma("noescape")
+	x, n, k := Load(Param("x"), GP64()), Load(Param("n"), GP64()), Load(Param("k"), GP64())
+	ones, valid := GP64(), K()
+	MOVQ(I32(-1), ones)
+	BZHIQ(n, ones, ones)
+	KMOVW(ones.As32(), valid)
+	v := ZMM()
+	VMOVUPS_Z(Mem{Base: x.(reg.GPVirtual)}, valid, v)
+	i, bits := GP64(), GP64()
+	XORQ(i, i)
+	XORQ(bits, bits)
+	Label("top_loop")
+	xi, gt, eq := ZMM(), K(), K()
+	VBROADCASTSS(Mem{Base: x.(reg.GPVirtual), Index: i, Scale: 4}, xi)
+	VCMPPS(Imm(cmpLT), v, xi, valid, gt)
+	VCMPPS(Imm(0), v, xi, valid, eq)
+	g, e, hit := GP64(), GP64(), GP64()
+	KMOVW(gt, g.As32())
+	KMOVW(eq, e.As32())
+	BZHIQ(i, e, e)
+	ORQ(e, g)
+	POPCNTQ(g, g)
+	XORQ(hit, hit)
+	CMPQ(g, k)
+	SETCS(hit.As8())
+	SHLXQ(i, hit, hit)
+	ORQ(hit, bits)
+	INCQ(i)
+	CMPQ(i, n)
+	JLT(LabelRef("top_loop"))
+	VZEROUPPER()
+	Store(bits, ReturnIndex(0))
+	RET()
+}
+
 func countGE256() {
 	TEXT("countGE256", NOSPLIT, "func(x *float32, n int, t float32, mask uint32) int")
 	Doc("countGE256 counts x[i]&mask >= t for i < n, n a multiple of 16 (AVX2).")
@@ -95,7 +240,7 @@ func countGE256() {
 }
 
 func compactGE256() {
-	lut := GLOBL("compactLanes", RODATA|NOPTR)
+	compactLanes = GLOBL("compactLanes", RODATA|NOPTR)
 	for m := range 256 {
 		var lanes uint64
 		n := 0
@@ -120,7 +265,7 @@ func compactGE256() {
 	VPBROADCASTD(sx, step)
 	first, table := GP64(), GP64()
 	MOVQ(idx, first)
-	LEAQ(lut, table)
+	LEAQ(compactLanes, table)
 	forSixteen("compact256", x, n, func() {
 		for h := range 2 {
 			v, bits, out := YMM(), GP32(), YMM()
@@ -145,17 +290,17 @@ func compactGE256() {
 // broadcastParams spreads parameters t and mask over vectors.
 func broadcastParams(vec func() reg.VecVirtual) (t, mask reg.VecVirtual) {
 	t, mask = vec(), vec()
-	p, err := Param("t").Resolve()
-	if err != nil {
-		panic(err)
-	}
-	VBROADCASTSS(p.Addr, t)
-	p, err = Param("mask").Resolve()
-	if err != nil {
-		panic(err)
-	}
-	VBROADCASTSS(p.Addr, mask)
+	broadcastParam("t", t)
+	broadcastParam("mask", mask)
 	return t, mask
+}
+
+func broadcastParam(name string, v reg.VecVirtual) {
+	p, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VBROADCASTSS(p.Addr, v)
 }
 
 // forSixteen repeats body for blocks of 16 floats; body reads at x.
