@@ -17,6 +17,7 @@ type compiler struct {
 	unsupported []Unsupported
 	blocks      []BlockUse
 	execs       map[*graph.Node]op.Exec // of function calls, prepared before the rest
+	preps       map[*graph.Node]*op.Prep
 	rules       map[string]int
 	readers     map[*tensor.Tensor]int // steps that read a constant when they run
 	packed      map[*tensor.Tensor]bool
@@ -29,7 +30,7 @@ func compile(m *graph.Model, env *environment, fed []string) (*Session, error) {
 	if m == nil || m.Graph == nil {
 		return nil, fmt.Errorf("the model has no graph")
 	}
-	c := &compiler{env: env, model: m.Clone(), cache: &op.Cache{}, execs: map[*graph.Node]op.Exec{}, rules: map[string]int{},
+	c := &compiler{env: env, model: m.Clone(), cache: &op.Cache{}, execs: map[*graph.Node]op.Exec{}, preps: map[*graph.Node]*op.Prep{}, rules: map[string]int{},
 		readers: map[*tensor.Tensor]int{}, packed: map[*tensor.Tensor]bool{}, returned: map[*graph.Value]bool{}}
 	forgetVagueDims(c.model)
 	g := c.model.Graph
@@ -300,7 +301,7 @@ func (c *compiler) used(v *graph.Value) bool {
 // prepare makes the executable form of a node.
 func (c *compiler) prepare(n *graph.Node, opset int, b *builder) (op.Exec, *op.OpDef, *op.Prep, error) {
 	if exec, ok := c.execs[n]; ok {
-		return exec, nil, nil, nil
+		return exec, nil, c.preps[n], nil
 	}
 	def, err := find(n, opset)
 	if err != nil {

@@ -85,7 +85,16 @@ func (c *compiler) functionExec(n *graph.Node, f *graph.Function) (op.Exec, stri
 	if c.env.opt.UseBodies {
 		return nil, "bodies were asked for", nil
 	}
-	exec, why, err := op.PrepareFunction(c.prep(n, int(c.model.Opset(n.ID.Domain))), f)
+	p := c.prep(n, int(c.model.Opset(n.ID.Domain)))
+	exec, why, err := op.PrepareFunction(p, f)
+	if exec != nil {
+		c.preps[n] = p
+		for _, i := range p.Dropped() { // at once, so that not all weights are resident twice
+			if v := n.In(i); v.IsConst() && v.NumUses() == 1 {
+				release(v.Const)
+			}
+		}
+	}
 	if exec == nil && why == "" {
 		why = fmt.Sprintf("no kernel for %s", f.ID)
 	}

@@ -170,8 +170,8 @@ func medianRatio(a, b []time.Duration) float64 {
 	return (r[(n-1)/2] + r[n/2]) / 2
 }
 
-// weightsTouched counts the stored weights and those that one token reads: of the experts only the active ones, of the down projection
-// under top-k only the kept rows. Tables that are gathered from count as one row.
+// weightsTouched counts the stored weights and those that one token reads: of the experts only the active ones, under top-k
+// only the kept rows of the down projection and, where the gate decides, of the up projection. Tables that are gathered from count as one row.
 func weightsTouched(m *graph.Model) (total, touched int64) {
 	for _, v := range m.Graph.Inits {
 		if v.Const == nil || !v.Const.Elem.IsFloat() && v.NumUses() == 0 {
@@ -205,6 +205,8 @@ func readOf(m *graph.Model, v *graph.Value, n int64) int64 {
 			read = n / v.Const.Shape[0] * min(c.K, v.Const.Shape[0])
 		case c.Family == block.TopKFFN && c.Keep == block.KeepExact && v == c.In("down") && v.Const.Shape[0] > 0:
 			read = n / v.Const.Shape[0] * min(c.K, v.Const.Shape[0])
+		case c.Family == block.TopKFFN && c.Keep == block.KeepExact && c.Gated && c.On != block.OnHidden && v == c.In("up") && v.Const.Shape[1] > 0:
+			read = n / v.Const.Shape[1] * min(c.K, v.Const.Shape[1])
 		}
 		most = max(most, read)
 	}
