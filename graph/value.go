@@ -31,8 +31,14 @@ type Use struct {
 // Graph is the graph that owns the value; nil for one that belongs to none yet.
 func (v *Value) Graph() *Graph { return v.graph }
 
-// Producer is the node that computes v and which of its outputs v is; nil for inputs, initializers and undefined names.
-func (v *Value) Producer() (*Node, int) { return v.producer, v.index }
+// Producer is the node that computes v and which of its outputs v is; nil for inputs, initializers and undefined names, and for nil, an
+// omitted input.
+func (v *Value) Producer() (*Node, int) {
+	if v == nil {
+		return nil, 0
+	}
+	return v.producer, v.index
+}
 
 // IsInput reports whether v is a formal input of its graph.
 func (v *Value) IsInput() bool { return v.graph != nil && contains(v.graph.Inputs, v) }

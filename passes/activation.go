@@ -24,6 +24,10 @@ func productOf(v *graph.Value) product {
 }
 
 func (p *product) collect(v *graph.Value, root bool) {
+	if v == nil { // an operator lacks an input: nothing is known
+		p.coef = math.NaN()
+		return
+	}
 	n, _ := v.Producer()
 	if n == nil || len(p.nodes) > 8 {
 		p.factors = append(p.factors, v)

@@ -85,6 +85,9 @@ func (l *Linear) BiasVector() ([]float32, error) {
 // linearAt reads the linear that computes v; a non-empty reason says why v is none. through (nil: none) follows a value back through nodes
 // that may stand between the product and the addition of the bias.
 func linearAt(v *graph.Value, through func(*graph.Value) (*graph.Value, []*graph.Node)) (*Linear, string) {
+	if v == nil {
+		return nil, "an input is missing"
+	}
 	n, _ := v.Producer()
 	if n == nil {
 		return nil, fmt.Sprintf("%q is not computed", v.Name)
