@@ -46,6 +46,7 @@ type commands struct {
 	Text        textCmd          `cmd:"" help:"Print a model as text."`
 	Build       buildCmd         `cmd:"" help:"Make a model from text."`
 	Extract     extractCmd       `cmd:"" help:"Cut a part out of a model by the names of its values."`
+	Set         setCmd           `cmd:"" help:"Set metadata, names of values and dimensions."`
 	External    externalCmd      `cmd:"" help:"Move weights into a data file beside the model."`
 	Embed       embedCmd         `cmd:"" help:"Move weights from data files into the model."`
 	Run         runCmd           `cmd:"" help:"Run a model on recorded, given or random inputs, and compare with recorded outputs."`
