@@ -1,11 +1,13 @@
 """Other people's code reads, checks and runs what we write.
 
-    roundtrip.py --command onnx-rewrite --blocks DIR --work DIR --trained DIR
+    roundtrip.py --command onnx-rewrite --blocks DIR --forms DIR --work DIR --trained DIR
 
 Part 1: every model in --blocks (one call of one variant of a sparse block, at several opsets) passes onnx.checker with full shape
 inference, runs in ONNX Runtime, also on zero rows, and all body forms of a variant and all opsets give the same values.
 
-Part 2: models that the command rewrites pass the checker, run in ONNX Runtime, and give the outputs and the quality that our runtime gives.
+Part 2: rewrites of feed-forward blocks in every form that exporters write, --forms NAME.onnx with NAME.in.npz and our outputs NAME.npz.
+
+Part 3: models that the command rewrites pass the checker, run in ONNX Runtime, and give the outputs and the quality that our runtime gives.
 """
 import argparse
 import collections
@@ -71,6 +73,29 @@ def blocks(folder):
         except Exception as e:  # whatever a checker or a runtime throws is the finding
             fail(name, e)
     print(f"blocks: {len(files)} models, {len(reference)} different computations: " + ", ".join(f"{k} {n}" for k, n in sorted(kinds.items())))
+
+
+def forms(folder):
+    """Recorded inputs and outputs beside each model."""
+    files = sorted(glob.glob(os.path.join(folder, "*.onnx")))
+    if not files:
+        fail("forms", f"no model in {folder}")
+    largest = 0.0
+    for path in files:
+        base = path[: -len(".onnx")]
+        try:
+            check(path)
+            inputs, want = np.load(base + ".in.npz"), np.load(base + ".npz")
+            run = session(path)
+            names = [o.name for o in run.get_outputs()]
+            for name, got in zip(names, run.run(None, dict(inputs))):
+                difference = float(np.abs(got - want[name]).max() / np.abs(want[name]).max())
+                if got.shape != want[name].shape or not difference <= 1e-4:
+                    raise ValueError(f"output {name} {got.shape} differs by {difference:.1e}")
+                largest = max(largest, difference)
+        except Exception as e:
+            fail(os.path.basename(base), e)
+    print(f"forms: {len(files)} models, outputs differ by at most {largest:.1e}")
 
 
 def nats(logits, targets):
@@ -176,14 +201,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--command", required=True)
     parser.add_argument("--blocks", required=True)
+    parser.add_argument("--forms", required=True)
     parser.add_argument("--work", required=True)
     parser.add_argument("--trained", required=True)
     parser.add_argument("--windows", type=int, default=16)
-    parser.add_argument("--only", choices=["blocks", "rewrites", "demo"])
+    parser.add_argument("--only", choices=["blocks", "forms", "rewrites", "demo"])
     args = parser.parse_args()
     print(f"onnx {onnx.__version__}, onnxruntime {ort.__version__}, numpy {np.__version__}")
     parts = {
         "blocks": lambda: blocks(args.blocks),
+        "forms": lambda: forms(args.forms),
         "rewrites": lambda: rewrites(args.command, args.trained, args.work, args.windows),
         "demo": lambda: demo(args.command, args.work),
     }
