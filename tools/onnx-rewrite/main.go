@@ -45,6 +45,7 @@ type commands struct {
 	Check       checkCmd         `cmd:"" help:"Find what is wrong in a model, and what other tools will trip over."`
 	Text        textCmd          `cmd:"" help:"Print a model as text."`
 	Build       buildCmd         `cmd:"" help:"Make a model from text."`
+	Diff        diffCmd          `cmd:"" help:"Show how two models differ: structure, attributes, weights with statistics, metadata."`
 	Extract     extractCmd       `cmd:"" help:"Cut a part out of a model by the names of its values."`
 	Set         setCmd           `cmd:"" help:"Set metadata, names of values and dimensions."`
 	External    externalCmd      `cmd:"" help:"Move weights into a data file beside the model."`
