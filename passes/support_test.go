@@ -3,7 +3,6 @@ package passes_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -18,7 +17,6 @@ import (
 	"github.com/onnx-rewrite/onnx-rewrite/onnxio"
 	"github.com/onnx-rewrite/onnx-rewrite/passes"
 	"github.com/onnx-rewrite/onnx-rewrite/runtime"
-	"github.com/onnx-rewrite/onnx-rewrite/sparsify"
 	"github.com/onnx-rewrite/onnx-rewrite/testmodels"
 )
 
@@ -146,103 +144,6 @@ func values(t *testing.T, x *tensor.Tensor) []float32 {
 	return f
 }
 
-// plainAct is the activations by their definitions.
-func plainAct(a block.Act, v float64) float64 {
-	sig := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
-	switch a {
-	case block.Relu:
-		return max(v, 0)
-	case block.Relu2:
-		return max(v, 0) * max(v, 0)
-	case block.Sigmoid:
-		return sig(v)
-	case block.Tanh:
-		return math.Tanh(v)
-	case block.Silu:
-		return v * sig(v)
-	case block.QuickGelu:
-		return v * sig(1.702*v)
-	case block.Gelu:
-		return v / 2 * (1 + math.Erf(v/math.Sqrt2))
-	case block.GeluTanh:
-		return v / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v)))
-	}
-	panic("no activation " + string(a))
-}
-
-// reference is one block computed from its definition, in float64.
-type reference struct {
-	pre, act, hidden sparsify.Matrix
-	down             []float32 // [hidden, out]
-	bias             []float32
-	out              int
-}
-
-func product(t *testing.T, l *passes.Linear, x []float32) sparsify.Matrix {
-	w, err := l.Dense()
-	require.NoError(t, err)
-	b, err := l.BiasVector()
-	require.NoError(t, err)
-	in, out := l.Dims()
-	return times(x, in, w, out, b)
-}
-
-func times(x []float32, in int, w []float32, out int, b []float32) sparsify.Matrix {
-	y := sparsify.NewMatrix(len(x)/in, out)
-	for r := range y.Rows {
-		for j := range out {
-			sum := float64(b[j])
-			for i := range in {
-				sum += float64(x[r*in+i]) * float64(w[i*out+j])
-			}
-			y.Data[r*out+j] = float32(sum)
-		}
-	}
-	return y
-}
-
-// refer computes block f on the rows x.
-func refer(t *testing.T, f *passes.FFN, x []float32) reference {
-	var r reference
-	first := f.Up
-	if f.Gated() {
-		first = f.Gate
-	}
-	r.pre = product(t, first, x)
-	r.act = sparsify.NewMatrix(r.pre.Rows, r.pre.Cols)
-	for i, v := range r.pre.Data {
-		r.act.Data[i] = float32(plainAct(f.Act, float64(v)))
-	}
-	r.hidden = r.act
-	if f.Gated() {
-		up := product(t, f.Up, x)
-		r.hidden = sparsify.NewMatrix(up.Rows, up.Cols)
-		for i := range up.Data {
-			r.hidden.Data[i] = r.act.Data[i] * up.Data[i]
-		}
-	}
-	var err error
-	r.down, err = f.Down.Dense()
-	require.NoError(t, err)
-	r.bias, err = f.Down.BiasVector()
-	require.NoError(t, err)
-	r.out = f.Out
-	return r
-}
-
-// masked is the block's output when only the hidden values of keep (nil: all) remain.
-func (r reference) masked(keep *sparsify.Mask) []float32 {
-	h := append([]float32(nil), r.hidden.Data...)
-	if keep != nil {
-		for i := range h {
-			if !keep.Get(i) {
-				h[i] = 0
-			}
-		}
-	}
-	return times(h, r.hidden.Cols, r.down, r.out, r.bias).Data
-}
-
 // blocks are the blocks of m that can be rewritten.
 func blocks(m *graph.Model) []passes.FFN {
 	var list []passes.FFN
@@ -327,65 +228,4 @@ func tied(scores []float32, k int) bool {
 	slices.Sort(s)
 	slices.Reverse(s)
 	return math.Abs(float64(s[k-1]-s[k])) < 1e-5*math.Max(1e-3, math.Abs(float64(s[k-1])))
-}
-
-// withContrib is m with bodies for ONNX Runtime's own activations, so that any runtime runs them.
-func withContrib(m *graph.Model) *graph.Model {
-	if m.Opset("com.microsoft") == 0 {
-		return m
-	}
-	m = m.Clone()
-	made := map[string]bool{}
-	for n := range m.Graph.Nodes() {
-		if n.ID.Domain != "com.microsoft" || made[n.ID.Op] {
-			continue
-		}
-		made[n.ID.Op] = true
-		act := map[string]block.Act{"BiasGelu": block.Gelu, "FastGelu": block.GeluTanh, "QuickGelu": block.QuickGelu}[n.ID.Op]
-		if n.ID.Op == "QuickGelu" && n.Attrs.Float("alpha", 1.702) == 1 {
-			act = block.Silu
-		}
-		in, sum := "x", "s = Identity (x)"
-		if n.NumIn() == 2 {
-			in, sum = "x, b", "s = Add (x, b)"
-		}
-		text := fmt.Sprintf("<domain: \"com.microsoft\", opset_import: [\"\" : %d]>\n%s <alpha> (%s) => (y) {\n%s\n%s\n}", m.Opset(""), n.ID.Op, in, sum, activationText[act])
-		f, err := graph.ParseFunction(text, graph.ParseOptions{})
-		if err != nil {
-			panic(err)
-		}
-		m.Functions = append(m.Functions, f)
-	}
-	return m
-}
-
-// activationText is y = act(s) in the standard operators.
-var activationText = map[block.Act]string{
-	block.Gelu: `r = Constant <value = float {1.4142135}> ()
-one = Constant <value = float {1.0}> ()
-half = Constant <value = float {0.5}> ()
-d = Div (s, r)
-e = Erf (d)
-p = Add (e, one)
-h = Mul (s, half)
-y = Mul (h, p)`,
-	block.GeluTanh: `a = Constant <value = float {0.044715}> ()
-r = Constant <value = float {0.7978846}> ()
-one = Constant <value = float {1.0}> ()
-half = Constant <value = float {0.5}> ()
-q = Mul (s, s)
-c = Mul (q, s)
-k = Mul (c, a)
-u = Add (s, k)
-w = Mul (u, r)
-e = Tanh (w)
-p = Add (e, one)
-h = Mul (s, half)
-y = Mul (h, p)`,
-	block.Silu: `g = Sigmoid (s)
-y = Mul (s, g)`,
-	block.QuickGelu: `a = Constant <value = float {1.702}> ()
-k = Mul (s, a)
-g = Sigmoid (k)
-y = Mul (s, g)`,
 }
