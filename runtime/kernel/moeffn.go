@@ -331,17 +331,19 @@ func (x *MoE) chooseExperts(m int, in []float32, k int, buf *scratchBuf, p *Pool
 	e := x.experts
 	ld := padTo(e, panelAlign)
 	logits := buf.f[:m*ld]
-	ints := buf.ints(2*m*k + CompactRoom(e)) // room for the lists by expert, too
-	chosen, idx := ints[:m*k:m*k], ints[2*m*k:]
+	chosen := buf.ints(2*m*k + 1)[: m*k : m*k] // never nil; room for the lists by expert, too
 	p.For(m, ceilDiv(grainFlops, ld*max(1, x.in)), func(lo, hi int) {
 		b := dotBlock{x: in[lo*x.in:], ldx: x.in, w: x.router.w, ldw: x.router.ld, k: x.in, dst: logits[lo*ld:], ldd: ld}
 		b.run(hi-lo, e)
+		room := getScratch(0)
+		defer putScratch(room)
+		idx := room.ints(CompactRoom(e))
+		for t := lo; t < hi; t++ {
+			row := logits[t*ld:][:e]
+			addBias(row, x.routerBias, nil, 0)
+			topFew(row, k, idx, chosen[t*k:t*k+k])
+		}
 	})
-	for t := range m {
-		row := logits[t*ld:][:e]
-		addBias(row, x.routerBias, nil, 0)
-		topFew(row, k, idx, chosen[t*k:t*k+k])
-	}
 	return chosen
 }
 
@@ -361,7 +363,8 @@ func topFew(x []float32, k int, idx, dst []int32) {
 		bits, ok = topBitsFast(x, k)
 	}
 	if !ok {
-		bits = topBitsGo(x, k)
+		copy(dst, TopK(x, k, idx))
+		return
 	}
 	for i := range dst {
 		dst[i] = int32(mathbits.TrailingZeros64(bits))

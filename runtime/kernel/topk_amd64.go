@@ -68,12 +68,18 @@ func maskGEFast(dst, x []float32, t float32, mask uint32) bool {
 	return true
 }
 
-// topBitsFast returns the k largest of up to 16 numbers as bits.
+// topBitsFast returns the k largest of up to 16 numbers as bits; x can be read to 16.
 func topBitsFast(x []float32, k int) (uint64, bool) {
-	if ActiveLevel() != AVX512 || len(x) == 0 {
+	if len(x) == 0 {
 		return 0, false
 	}
-	return topBits512(&x[0], len(x), k), true
+	switch ActiveLevel() {
+	case AVX512:
+		return topBits512(&x[0], len(x), k), true
+	case AVX2:
+		return topBits256(&x[0], len(x), k), true
+	}
+	return 0, false
 }
 
 func sumF64Fast(x []float32, mask uint32) (float64, bool) {

@@ -628,6 +628,47 @@ range256_done:
 	MOVQ DX, ret+40(FP)
 	RET
 
+// func topBits256(x *float32, n int, k int) uint64
+// Requires: AVX, BMI2, POPCNT
+TEXT ·topBits256(SB), NOSPLIT, $0-32
+	MOVQ    x+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    k+16(FP), DX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	XORQ    BX, BX
+	XORQ    SI, SI
+
+top256_loop:
+	VBROADCASTSS (AX)(BX*4), Y2
+	VCMPPS       $0x11, Y0, Y2, Y3
+	VMOVMSKPS    Y3, DI
+	VCMPPS       $0x11, Y1, Y2, Y3
+	VMOVMSKPS    Y3, R8
+	SHLQ         $0x08, R8
+	ORQ          R8, DI
+	VCMPPS       $0x00, Y0, Y2, Y3
+	VMOVMSKPS    Y3, R8
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VMOVMSKPS    Y2, R9
+	SHLQ         $0x08, R9
+	ORQ          R9, R8
+	BZHIQ        CX, DI, DI
+	BZHIQ        BX, R8, R8
+	ORQ          R8, DI
+	POPCNTQ      DI, DI
+	XORQ         R8, R8
+	CMPQ         DI, DX
+	SETCS        R8
+	SHLXQ        BX, R8, R8
+	ORQ          R8, SI
+	INCQ         BX
+	CMPQ         BX, CX
+	JLT          top256_loop
+	VZEROUPPER
+	MOVQ         SI, ret+24(FP)
+	RET
+
 // func maskGE256(x *float32, n int, t float32, mask uint32, dst *float32)
 // Requires: AVX, AVX2
 TEXT ·maskGE256(SB), NOSPLIT, $0-32

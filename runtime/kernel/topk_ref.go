@@ -79,23 +79,6 @@ func maskGEGo(dst, x []float32, t float32, mask uint32) {
 	}
 }
 
-// topBitsGo returns the k largest of up to 64 elements as bits, ties lower index first, a NaN below every number.
-func topBitsGo(x []float32, k int) uint64 {
-	var bits uint64
-	for i, v := range x {
-		rank := 0
-		for j, u := range x {
-			if u > v || (v != v && u == u) || (j < i && (u == v || (u != u && v != v))) {
-				rank++
-			}
-		}
-		if rank < k {
-			bits |= 1 << i
-		}
-	}
-	return bits
-}
-
 func sumF64Go(x []float32, mask uint32) float64 {
 	var s float64
 	for _, v := range x {

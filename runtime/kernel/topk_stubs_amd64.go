@@ -54,6 +54,11 @@ func compactGE256(x *float32, n int, t float32, mask uint32, idx *int32) int
 //go:noescape
 func compressRange256(x *float32, n int, t float32, mask uint32, end float32, out *float32) int
 
+// topBits256 returns the bits i of the k largest of n <= 16 elements, none a NaN, ties lower index first; it reads 16 (AVX2).
+//
+//go:noescape
+func topBits256(x *float32, n int, k int) uint64
+
 // maskGE256 clears dst[i] where not x[i]&mask >= t, for i < n, n a multiple of 16.
 //
 //go:noescape

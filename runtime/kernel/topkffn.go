@@ -59,6 +59,12 @@ type KeepRule struct {
 	Threshold float32
 }
 
+// WholeUp tells whether a gated block is best packed with [FFNSpec].WholeUp for the rule: when no up row is skipped, or so few of a
+// matrix that stays in cache that reading all of them as one product is faster.
+func (r KeepRule) WholeUp(in, hidden int) bool {
+	return r.On == KeepHidden || r.Kind == KeepExact && 2*r.K >= hidden && (in*hidden <= cachedFloats || 4*r.K >= 3*hidden)
+}
+
 // NewFFN packs a block. The matrices are copied; biases are kept by reference.
 func NewFFN(s FFNSpec) *FFN {
 	f := &FFN{in: s.In, hidden: s.Hidden, out: s.Out, act: s.Act, gateBias: s.GateBias, upBias: s.UpBias, outBias: s.OutBias, count: counting(ffnBlock)}

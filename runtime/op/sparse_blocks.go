@@ -111,7 +111,7 @@ func (r *blockReader) topK() Exec {
 		return nil
 	}
 	s.UpBias, s.GateBias, s.OutBias = keepBias(s.UpBias), keepBias(s.GateBias), keepBias(s.OutBias)
-	s.WholeUp = rule.On == kernel.KeepHidden
+	s.WholeUp = rule.WholeUp(s.In, s.Hidden)
 	if err := s.Check(); err != nil {
 		r.fail("%v", err)
 		return nil

@@ -24,6 +24,7 @@ func topkFamily() {
 	countGE256()
 	compactGE256()
 	compressRange256()
+	topBits256()
 	maskGE("256", false)
 	sumF64("256", false, false)
 	sumF64("256", false, true)
@@ -211,6 +212,52 @@ func topBits512() {
 	INCQ(i)
 	CMPQ(i, n)
 	JLT(LabelRef("top_loop"))
+	VZEROUPPER()
+	Store(bits, ReturnIndex(0))
+	RET()
+}
+
+func topBits256() {
+	TEXT("topBits256", NOSPLIT, "func(x *float32, n int, k int) uint64")
+	Doc("topBits256 returns the bits i of the k largest of n <= 16 elements, none a NaN, ties lower index first; it reads 16 (AVX2).")
+	Pragma("noescape")
+	x, n, k := Load(Param("x"), GP64()), Load(Param("n"), GP64()), Load(Param("k"), GP64())
+	v := [2]reg.VecVirtual{YMM(), YMM()}
+	for h := range v {
+		VMOVUPS(Mem{Base: x.(reg.GPVirtual), Disp: 32 * h}, v[h])
+	}
+	i, bits := GP64(), GP64()
+	XORQ(i, i)
+	XORQ(bits, bits)
+	Label("top256_loop")
+	xi := YMM()
+	VBROADCASTSS(Mem{Base: x.(reg.GPVirtual), Index: i, Scale: 4}, xi)
+	// lanes are the bits of the elements e for which xi cmp e.
+	lanes := func(cmp uint64) reg.GPVirtual {
+		var m [2]reg.GPVirtual
+		for h := range m {
+			c := YMM()
+			m[h] = GP64()
+			VCMPPS(Imm(cmp), v[h], xi, c)
+			VMOVMSKPS(c, m[h].As32())
+		}
+		SHLQ(Imm(8), m[1])
+		ORQ(m[1], m[0])
+		return m[0]
+	}
+	g, e, hit := lanes(cmpLT), lanes(0), GP64()
+	BZHIQ(n, g, g)
+	BZHIQ(i, e, e)
+	ORQ(e, g)
+	POPCNTQ(g, g)
+	XORQ(hit, hit)
+	CMPQ(g, k)
+	SETCS(hit.As8())
+	SHLXQ(i, hit, hit)
+	ORQ(hit, bits)
+	INCQ(i)
+	CMPQ(i, n)
+	JLT(LabelRef("top256_loop"))
 	VZEROUPPER()
 	Store(bits, ReturnIndex(0))
 	RET()
