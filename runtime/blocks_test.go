@@ -10,6 +10,7 @@ import (
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph/block"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
+	"github.com/onnx-rewrite/onnx-rewrite/onnxio"
 	"github.com/onnx-rewrite/onnx-rewrite/runtime"
 	"github.com/onnx-rewrite/onnx-rewrite/testmodels"
 )
@@ -85,4 +86,24 @@ func TestEditedBodiesAreRunAsTheyStand(t *testing.T) {
 	b, err := plain.Run(context.Background(), in)
 	require.NoError(t, err)
 	require.Equal(t, tensor.Data[float32](b["y"]), tensor.Data[float32](a["y"]))
+}
+
+// TestBlocksGiveWhatONNXRuntimeGives compares with outputs of ONNX Runtime 1.32.0 for the same models at opset 18, saved by variant name,
+// so that kernels and bodies do not only agree with each other.
+func TestBlocksGiveWhatONNXRuntimeGives(t *testing.T) {
+	saved, err := onnxio.ReadNPZ("testdata/blocks_onnxruntime.npz")
+	require.NoError(t, err)
+	for _, v := range testmodels.BlockVariants() {
+		want := saved[v.Name()]
+		require.NotNil(t, want, "no output is saved for %s", v.Name())
+		m, err := testmodels.BlockCall(v, 18)
+		require.NoError(t, err)
+		s, err := runtime.Compile(m, runtime.Options{Threads: 1})
+		require.NoError(t, err)
+		rnd := testmodels.Uniform(7)
+		got, err := s.Run(context.Background(), runtime.Feeds{"x": rnd.Tensor(2, 5, 8)})
+		s.Close()
+		require.NoError(t, err)
+		requireClose(t, want, got["y"], blockTolerance)
+	}
 }
