@@ -5,15 +5,38 @@
 #include "textflag.h"
 
 // func countGE512(x *float32, n int, t float32, mask uint32) int
-// Requires: AVX, AVX512F, POPCNT
+// Requires: AVX, AVX512BW, AVX512F, POPCNT
 TEXT ·countGE512(SB), NOSPLIT, $0-32
 	MOVQ         x+0(FP), AX
 	MOVQ         n+8(FP), CX
 	VBROADCASTSS t+16(FP), Z0
 	VBROADCASTSS mask+20(FP), Z1
 	XORQ         DX, DX
-	TESTQ        CX, CX
-	JZ           count512_done
+
+count512_four:
+	CMPQ     CX, $0x40
+	JLT      count512_rest
+	VPANDD   (AX), Z1, Z2
+	VCMPPS   $0x1d, Z0, Z2, K1
+	VPANDD   64(AX), Z1, Z2
+	VCMPPS   $0x1d, Z0, Z2, K2
+	VPANDD   128(AX), Z1, Z2
+	VCMPPS   $0x1d, Z0, Z2, K3
+	VPANDD   192(AX), Z1, Z2
+	VCMPPS   $0x1d, Z0, Z2, K4
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, BX
+	POPCNTQ  BX, BX
+	ADDQ     BX, DX
+	ADDQ     $0x00000100, AX
+	SUBQ     $0x40, CX
+	JMP      count512_four
+
+count512_rest:
+	TESTQ CX, CX
+	JZ    count512_done
 
 count512:
 	VPANDD  (AX), Z1, Z2
@@ -247,34 +270,39 @@ sumSquaredDevx512_loop_done:
 	RET
 
 // func countGE256(x *float32, n int, t float32, mask uint32) int
-// Requires: AVX, AVX2, POPCNT
+// Requires: AVX, AVX2
 TEXT ·countGE256(SB), NOSPLIT, $0-32
 	MOVQ         x+0(FP), AX
 	MOVQ         n+8(FP), CX
 	VBROADCASTSS t+16(FP), Y0
 	VBROADCASTSS mask+20(FP), Y1
-	XORQ         DX, DX
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
 	TESTQ        CX, CX
 	JZ           count256_done
 
 count256:
-	VPAND     (AX), Y1, Y2
-	VCMPPS    $0x1d, Y0, Y2, Y2
-	VMOVMSKPS Y2, BX
-	POPCNTL   BX, BX
-	ADDQ      BX, DX
-	VPAND     32(AX), Y1, Y2
-	VCMPPS    $0x1d, Y0, Y2, Y2
-	VMOVMSKPS Y2, BX
-	POPCNTL   BX, BX
-	ADDQ      BX, DX
-	ADDQ      $0x40, AX
-	SUBQ      $0x10, CX
-	JNZ       count256
+	VPAND  (AX), Y1, Y4
+	VCMPPS $0x1d, Y0, Y4, Y4
+	VPSUBD Y4, Y2, Y2
+	VPAND  32(AX), Y1, Y4
+	VCMPPS $0x1d, Y0, Y4, Y4
+	VPSUBD Y4, Y3, Y3
+	ADDQ   $0x40, AX
+	SUBQ   $0x10, CX
+	JNZ    count256
 
 count256_done:
+	VPADDD       Y3, Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X0
+	VPADDD       X0, X2, X2
+	VPSHUFD      $0xee, X2, X0
+	VPADDD       X0, X2, X2
+	VPSHUFD      $0x55, X2, X0
+	VPADDD       X0, X2, X2
+	VMOVD        X2, AX
 	VZEROUPPER
-	MOVQ DX, ret+24(FP)
+	MOVQ         AX, ret+24(FP)
 	RET
 
 DATA compactLanes<>+0(SB)/8, $0x0000000000000000

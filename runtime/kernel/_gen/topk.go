@@ -38,6 +38,26 @@ func countGE512() {
 	t, mask := broadcastParams(func() reg.VecVirtual { return ZMM() })
 	count := GP64()
 	XORQ(count, count)
+	Label("count512_four")
+	CMPQ(n, Imm(64))
+	JLT(LabelRef("count512_rest"))
+	k := [4]reg.OpmaskVirtual{K(), K(), K(), K()}
+	for i := range k {
+		v := ZMM()
+		VPANDD(Mem{Base: x.(reg.GPVirtual), Disp: 64 * i}, mask, v)
+		VCMPPS(Imm(cmpGE), t, v, k[i])
+	}
+	KUNPCKWD(k[0], k[1], k[0])
+	KUNPCKWD(k[2], k[3], k[2])
+	KUNPCKDQ(k[0], k[2], k[0])
+	all := GP64()
+	KMOVQ(k[0], all)
+	POPCNTQ(all, all)
+	ADDQ(all, count)
+	ADDQ(U32(256), x)
+	SUBQ(Imm(64), n)
+	JMP(LabelRef("count512_four"))
+	Label("count512_rest")
 	forSixteen("count512", x, n, func() {
 		v, k, bits := ZMM(), K(), GP32()
 		VPANDD(Mem{Base: x.(reg.GPVirtual)}, mask, v)
@@ -269,18 +289,28 @@ func countGE256() {
 	Pragma("noescape")
 	x, n := Load(Param("x"), GP64()), Load(Param("n"), GP64())
 	t, mask := broadcastParams(func() reg.VecVirtual { return YMM() })
-	count := GP64()
-	XORQ(count, count)
+	acc := [2]reg.VecVirtual{YMM(), YMM()}
+	for h := range acc {
+		VPXOR(acc[h], acc[h], acc[h])
+	}
 	forSixteen("count256", x, n, func() {
-		for h := range 2 {
-			v, bits := YMM(), GP32()
+		for h := range acc {
+			v := YMM()
 			VPAND(Mem{Base: x.(reg.GPVirtual), Disp: 32 * h}, mask, v)
 			VCMPPS(Imm(cmpGE), t, v, v)
-			VMOVMSKPS(v, bits)
-			POPCNTL(bits, bits)
-			ADDQ(bits.As64(), count)
+			VPSUBD(v, acc[h], acc[h])
 		}
 	})
+	VPADDD(acc[1], acc[0], acc[0])
+	hi, count := XMM(), GP64()
+	sum := acc[0].AsX()
+	VEXTRACTI128(Imm(1), acc[0], hi)
+	VPADDD(hi, sum, sum)
+	VPSHUFD(Imm(0xee), sum, hi)
+	VPADDD(hi, sum, sum)
+	VPSHUFD(Imm(0x55), sum, hi)
+	VPADDD(hi, sum, sum)
+	VMOVD(sum, count.As32())
 	VZEROUPPER()
 	Store(count, ReturnIndex(0))
 	RET()
