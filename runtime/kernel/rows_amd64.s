@@ -5506,7 +5506,7 @@ TEXT ·panel256x4(SB), NOSPLIT, $0-8
 	XORQ CX, CX
 
 panel256x4_0:
-	CMPQ 80(AX), $0x10
+	CMPQ 80(AX), $0x18
 	JLT  panel256x4_0_end
 	MOVQ 40(AX), DX
 	MOVQ DX, 112(AX)
@@ -5516,6 +5516,127 @@ panel256x4_0:
 	MOVQ DX, 128(AX)
 
 panel256x4_0_group:
+	MOVQ    120(AX), DX
+	MOVLQSX (DX), BX
+	IMULQ   56(AX), BX
+	ADDQ    48(AX), BX
+	VMOVUPS (BX)(CX*1), Y0
+	VMOVUPS 32(BX)(CX*1), Y1
+	VMOVUPS 64(BX)(CX*1), Y2
+	MOVLQSX 4(DX), BX
+	IMULQ   56(AX), BX
+	ADDQ    48(AX), BX
+	VMOVUPS (BX)(CX*1), Y3
+	VMOVUPS 32(BX)(CX*1), Y4
+	VMOVUPS 64(BX)(CX*1), Y5
+	MOVLQSX 8(DX), BX
+	IMULQ   56(AX), BX
+	ADDQ    48(AX), BX
+	VMOVUPS (BX)(CX*1), Y6
+	VMOVUPS 32(BX)(CX*1), Y7
+	VMOVUPS 64(BX)(CX*1), Y8
+	MOVLQSX 12(DX), DX
+	IMULQ   56(AX), DX
+	ADDQ    48(AX), DX
+	VMOVUPS (DX)(CX*1), Y9
+	VMOVUPS 32(DX)(CX*1), Y10
+	VMOVUPS 64(DX)(CX*1), Y11
+	MOVQ    112(AX), DX
+	MOVLQSX (DX), BX
+	IMULQ   32(AX), BX
+	ADDQ    24(AX), BX
+	MOVLQSX 4(DX), SI
+	IMULQ   32(AX), SI
+	ADDQ    24(AX), SI
+	MOVLQSX 8(DX), DI
+	IMULQ   32(AX), DI
+	ADDQ    24(AX), DI
+	MOVLQSX 12(DX), DX
+	IMULQ   32(AX), DX
+	ADDQ    24(AX), DX
+	MOVQ    16(AX), R8
+	MOVQ    88(AX), R10
+	ADDQ    CX, R8
+	XORQ    R9, R9
+
+panel256x4_0_loop:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	ADDQ         96(AX), R10
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VMOVUPS      64(R8), Y14
+	ADDQ         8(AX), R8
+	VBROADCASTSS (BX)(R9*4), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS (SI)(R9*4), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS (DI)(R9*4), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS (DX)(R9*4), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	INCQ         R9
+	CMPQ         R9, (AX)
+	JLT          panel256x4_0_loop
+	MOVQ         120(AX), DX
+	MOVLQSX      (DX), BX
+	IMULQ        56(AX), BX
+	ADDQ         48(AX), BX
+	VMOVUPS      Y0, (BX)(CX*1)
+	VMOVUPS      Y1, 32(BX)(CX*1)
+	VMOVUPS      Y2, 64(BX)(CX*1)
+	MOVLQSX      4(DX), BX
+	IMULQ        56(AX), BX
+	ADDQ         48(AX), BX
+	VMOVUPS      Y3, (BX)(CX*1)
+	VMOVUPS      Y4, 32(BX)(CX*1)
+	VMOVUPS      Y5, 64(BX)(CX*1)
+	MOVLQSX      8(DX), BX
+	IMULQ        56(AX), BX
+	ADDQ         48(AX), BX
+	VMOVUPS      Y6, (BX)(CX*1)
+	VMOVUPS      Y7, 32(BX)(CX*1)
+	VMOVUPS      Y8, 64(BX)(CX*1)
+	MOVLQSX      12(DX), DX
+	IMULQ        56(AX), DX
+	ADDQ         48(AX), DX
+	VMOVUPS      Y9, (DX)(CX*1)
+	VMOVUPS      Y10, 32(DX)(CX*1)
+	VMOVUPS      Y11, 64(DX)(CX*1)
+	MOVQ         R10, 88(AX)
+	DECQ         104(AX)
+	JNZ          panel256x4_0_on
+	MOVQ         $+0, 96(AX)
+
+panel256x4_0_on:
+	ADDQ $0x10, 112(AX)
+	ADDQ $0x10, 120(AX)
+	DECQ 128(AX)
+	JNZ  panel256x4_0_group
+	ADDQ $0x00000060, CX
+	SUBQ $0x18, 80(AX)
+	JMP  panel256x4_0
+
+panel256x4_0_end:
+panel256x4_1:
+	CMPQ 80(AX), $0x10
+	JLT  panel256x4_1_end
+	MOVQ 40(AX), DX
+	MOVQ DX, 112(AX)
+	MOVQ 64(AX), DX
+	MOVQ DX, 120(AX)
+	MOVQ 72(AX), DX
+	MOVQ DX, 128(AX)
+
+panel256x4_1_group:
 	MOVQ    120(AX), DX
 	MOVLQSX (DX), BX
 	IMULQ   56(AX), BX
@@ -5555,7 +5676,7 @@ panel256x4_0_group:
 	ADDQ    CX, R8
 	XORQ    R9, R9
 
-panel256x4_0_loop:
+panel256x4_1_loop:
 	PREFETCHT1   (R10)
 	PREFETCHT1   64(R10)
 	ADDQ         96(AX), R10
@@ -5576,7 +5697,7 @@ panel256x4_0_loop:
 	VFMADD231PS  Y9, Y10, Y7
 	INCQ         R9
 	CMPQ         R9, (AX)
-	JLT          panel256x4_0_loop
+	JLT          panel256x4_1_loop
 	MOVQ         120(AX), DX
 	MOVLQSX      (DX), BX
 	IMULQ        56(AX), BX
@@ -5600,22 +5721,22 @@ panel256x4_0_loop:
 	VMOVUPS      Y7, 32(DX)(CX*1)
 	MOVQ         R10, 88(AX)
 	DECQ         104(AX)
-	JNZ          panel256x4_0_on
+	JNZ          panel256x4_1_on
 	MOVQ         $+0, 96(AX)
 
-panel256x4_0_on:
+panel256x4_1_on:
 	ADDQ $0x10, 112(AX)
 	ADDQ $0x10, 120(AX)
 	DECQ 128(AX)
-	JNZ  panel256x4_0_group
+	JNZ  panel256x4_1_group
 	ADDQ $0x00000040, CX
 	SUBQ $0x10, 80(AX)
-	JMP  panel256x4_0
+	JMP  panel256x4_1
 
-panel256x4_0_end:
-panel256x4_1:
+panel256x4_1_end:
+panel256x4_2:
 	CMPQ 80(AX), $0x08
-	JLT  panel256x4_1_end
+	JLT  panel256x4_2_end
 	MOVQ 40(AX), DX
 	MOVQ DX, 112(AX)
 	MOVQ 64(AX), DX
@@ -5623,7 +5744,7 @@ panel256x4_1:
 	MOVQ 72(AX), DX
 	MOVQ DX, 128(AX)
 
-panel256x4_1_group:
+panel256x4_2_group:
 	MOVQ    120(AX), DX
 	MOVLQSX (DX), BX
 	IMULQ   56(AX), BX
@@ -5659,7 +5780,7 @@ panel256x4_1_group:
 	ADDQ    CX, R8
 	XORQ    R9, R9
 
-panel256x4_1_loop:
+panel256x4_2_loop:
 	PREFETCHT1   (R10)
 	PREFETCHT1   64(R10)
 	ADDQ         96(AX), R10
@@ -5675,7 +5796,7 @@ panel256x4_1_loop:
 	VFMADD231PS  Y4, Y5, Y3
 	INCQ         R9
 	CMPQ         R9, (AX)
-	JLT          panel256x4_1_loop
+	JLT          panel256x4_2_loop
 	MOVQ         120(AX), DX
 	MOVLQSX      (DX), BX
 	IMULQ        56(AX), BX
@@ -5695,19 +5816,19 @@ panel256x4_1_loop:
 	VMOVUPS      Y3, (DX)(CX*1)
 	MOVQ         R10, 88(AX)
 	DECQ         104(AX)
-	JNZ          panel256x4_1_on
+	JNZ          panel256x4_2_on
 	MOVQ         $+0, 96(AX)
 
-panel256x4_1_on:
+panel256x4_2_on:
 	ADDQ $0x10, 112(AX)
 	ADDQ $0x10, 120(AX)
 	DECQ 128(AX)
-	JNZ  panel256x4_1_group
+	JNZ  panel256x4_2_group
 	ADDQ $0x00000020, CX
 	SUBQ $0x08, 80(AX)
-	JMP  panel256x4_1
+	JMP  panel256x4_2
 
-panel256x4_1_end:
+panel256x4_2_end:
 	VZEROUPPER
 	RET
 
@@ -6289,7 +6410,7 @@ TEXT ·panel256x3(SB), NOSPLIT, $0-8
 	XORQ CX, CX
 
 panel256x3_0:
-	CMPQ 80(AX), $0x10
+	CMPQ 80(AX), $0x18
 	JLT  panel256x3_0_end
 	MOVQ 40(AX), DX
 	MOVQ DX, 112(AX)
@@ -6299,6 +6420,108 @@ panel256x3_0:
 	MOVQ DX, 128(AX)
 
 panel256x3_0_group:
+	MOVQ    120(AX), DX
+	MOVLQSX (DX), BX
+	IMULQ   56(AX), BX
+	ADDQ    48(AX), BX
+	VMOVUPS (BX)(CX*1), Y0
+	VMOVUPS 32(BX)(CX*1), Y1
+	VMOVUPS 64(BX)(CX*1), Y2
+	MOVLQSX 4(DX), BX
+	IMULQ   56(AX), BX
+	ADDQ    48(AX), BX
+	VMOVUPS (BX)(CX*1), Y3
+	VMOVUPS 32(BX)(CX*1), Y4
+	VMOVUPS 64(BX)(CX*1), Y5
+	MOVLQSX 8(DX), DX
+	IMULQ   56(AX), DX
+	ADDQ    48(AX), DX
+	VMOVUPS (DX)(CX*1), Y6
+	VMOVUPS 32(DX)(CX*1), Y7
+	VMOVUPS 64(DX)(CX*1), Y8
+	MOVQ    112(AX), DX
+	MOVLQSX (DX), BX
+	IMULQ   32(AX), BX
+	ADDQ    24(AX), BX
+	MOVLQSX 4(DX), SI
+	IMULQ   32(AX), SI
+	ADDQ    24(AX), SI
+	MOVLQSX 8(DX), DX
+	IMULQ   32(AX), DX
+	ADDQ    24(AX), DX
+	MOVQ    16(AX), DI
+	MOVQ    88(AX), R9
+	ADDQ    CX, DI
+	XORQ    R8, R8
+
+panel256x3_0_loop:
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	ADDQ         96(AX), R9
+	VMOVUPS      (DI), Y9
+	VMOVUPS      32(DI), Y10
+	VMOVUPS      64(DI), Y11
+	ADDQ         8(AX), DI
+	VBROADCASTSS (BX)(R8*4), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS (SI)(R8*4), Y12
+	VFMADD231PS  Y9, Y12, Y3
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (DX)(R8*4), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	INCQ         R8
+	CMPQ         R8, (AX)
+	JLT          panel256x3_0_loop
+	MOVQ         120(AX), DX
+	MOVLQSX      (DX), BX
+	IMULQ        56(AX), BX
+	ADDQ         48(AX), BX
+	VMOVUPS      Y0, (BX)(CX*1)
+	VMOVUPS      Y1, 32(BX)(CX*1)
+	VMOVUPS      Y2, 64(BX)(CX*1)
+	MOVLQSX      4(DX), BX
+	IMULQ        56(AX), BX
+	ADDQ         48(AX), BX
+	VMOVUPS      Y3, (BX)(CX*1)
+	VMOVUPS      Y4, 32(BX)(CX*1)
+	VMOVUPS      Y5, 64(BX)(CX*1)
+	MOVLQSX      8(DX), DX
+	IMULQ        56(AX), DX
+	ADDQ         48(AX), DX
+	VMOVUPS      Y6, (DX)(CX*1)
+	VMOVUPS      Y7, 32(DX)(CX*1)
+	VMOVUPS      Y8, 64(DX)(CX*1)
+	MOVQ         R9, 88(AX)
+	DECQ         104(AX)
+	JNZ          panel256x3_0_on
+	MOVQ         $+0, 96(AX)
+
+panel256x3_0_on:
+	ADDQ $0x0c, 112(AX)
+	ADDQ $0x0c, 120(AX)
+	DECQ 128(AX)
+	JNZ  panel256x3_0_group
+	ADDQ $0x00000060, CX
+	SUBQ $0x18, 80(AX)
+	JMP  panel256x3_0
+
+panel256x3_0_end:
+panel256x3_1:
+	CMPQ 80(AX), $0x10
+	JLT  panel256x3_1_end
+	MOVQ 40(AX), DX
+	MOVQ DX, 112(AX)
+	MOVQ 64(AX), DX
+	MOVQ DX, 120(AX)
+	MOVQ 72(AX), DX
+	MOVQ DX, 128(AX)
+
+panel256x3_1_group:
 	MOVQ    120(AX), DX
 	MOVLQSX (DX), BX
 	IMULQ   56(AX), BX
@@ -6330,7 +6553,7 @@ panel256x3_0_group:
 	ADDQ    CX, DI
 	XORQ    R8, R8
 
-panel256x3_0_loop:
+panel256x3_1_loop:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	ADDQ         96(AX), R9
@@ -6348,7 +6571,7 @@ panel256x3_0_loop:
 	VFMADD231PS  Y7, Y8, Y5
 	INCQ         R8
 	CMPQ         R8, (AX)
-	JLT          panel256x3_0_loop
+	JLT          panel256x3_1_loop
 	MOVQ         120(AX), DX
 	MOVLQSX      (DX), BX
 	IMULQ        56(AX), BX
@@ -6367,22 +6590,22 @@ panel256x3_0_loop:
 	VMOVUPS      Y5, 32(DX)(CX*1)
 	MOVQ         R9, 88(AX)
 	DECQ         104(AX)
-	JNZ          panel256x3_0_on
+	JNZ          panel256x3_1_on
 	MOVQ         $+0, 96(AX)
 
-panel256x3_0_on:
+panel256x3_1_on:
 	ADDQ $0x0c, 112(AX)
 	ADDQ $0x0c, 120(AX)
 	DECQ 128(AX)
-	JNZ  panel256x3_0_group
+	JNZ  panel256x3_1_group
 	ADDQ $0x00000040, CX
 	SUBQ $0x10, 80(AX)
-	JMP  panel256x3_0
+	JMP  panel256x3_1
 
-panel256x3_0_end:
-panel256x3_1:
+panel256x3_1_end:
+panel256x3_2:
 	CMPQ 80(AX), $0x08
-	JLT  panel256x3_1_end
+	JLT  panel256x3_2_end
 	MOVQ 40(AX), DX
 	MOVQ DX, 112(AX)
 	MOVQ 64(AX), DX
@@ -6390,7 +6613,7 @@ panel256x3_1:
 	MOVQ 72(AX), DX
 	MOVQ DX, 128(AX)
 
-panel256x3_1_group:
+panel256x3_2_group:
 	MOVQ    120(AX), DX
 	MOVLQSX (DX), BX
 	IMULQ   56(AX), BX
@@ -6419,7 +6642,7 @@ panel256x3_1_group:
 	ADDQ    CX, DI
 	XORQ    R8, R8
 
-panel256x3_1_loop:
+panel256x3_2_loop:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	ADDQ         96(AX), R9
@@ -6433,7 +6656,7 @@ panel256x3_1_loop:
 	VFMADD231PS  Y3, Y4, Y2
 	INCQ         R8
 	CMPQ         R8, (AX)
-	JLT          panel256x3_1_loop
+	JLT          panel256x3_2_loop
 	MOVQ         120(AX), DX
 	MOVLQSX      (DX), BX
 	IMULQ        56(AX), BX
@@ -6449,19 +6672,19 @@ panel256x3_1_loop:
 	VMOVUPS      Y2, (DX)(CX*1)
 	MOVQ         R9, 88(AX)
 	DECQ         104(AX)
-	JNZ          panel256x3_1_on
+	JNZ          panel256x3_2_on
 	MOVQ         $+0, 96(AX)
 
-panel256x3_1_on:
+panel256x3_2_on:
 	ADDQ $0x0c, 112(AX)
 	ADDQ $0x0c, 120(AX)
 	DECQ 128(AX)
-	JNZ  panel256x3_1_group
+	JNZ  panel256x3_2_group
 	ADDQ $0x00000020, CX
 	SUBQ $0x08, 80(AX)
-	JMP  panel256x3_1
+	JMP  panel256x3_2
 
-panel256x3_1_end:
+panel256x3_2_end:
 	VZEROUPPER
 	RET
 
@@ -6944,7 +7167,7 @@ TEXT ·panel256x2(SB), NOSPLIT, $0-8
 	XORQ CX, CX
 
 panel256x2_0:
-	CMPQ 80(AX), $0x10
+	CMPQ 80(AX), $0x20
 	JLT  panel256x2_0_end
 	MOVQ 40(AX), DX
 	MOVQ DX, 112(AX)
@@ -6954,6 +7177,179 @@ panel256x2_0:
 	MOVQ DX, 128(AX)
 
 panel256x2_0_group:
+	MOVQ    120(AX), DX
+	MOVLQSX (DX), BX
+	IMULQ   56(AX), BX
+	ADDQ    48(AX), BX
+	VMOVUPS (BX)(CX*1), Y0
+	VMOVUPS 32(BX)(CX*1), Y1
+	VMOVUPS 64(BX)(CX*1), Y2
+	VMOVUPS 96(BX)(CX*1), Y3
+	MOVLQSX 4(DX), DX
+	IMULQ   56(AX), DX
+	ADDQ    48(AX), DX
+	VMOVUPS (DX)(CX*1), Y4
+	VMOVUPS 32(DX)(CX*1), Y5
+	VMOVUPS 64(DX)(CX*1), Y6
+	VMOVUPS 96(DX)(CX*1), Y7
+	MOVQ    112(AX), DX
+	MOVLQSX (DX), BX
+	IMULQ   32(AX), BX
+	ADDQ    24(AX), BX
+	MOVLQSX 4(DX), DX
+	IMULQ   32(AX), DX
+	ADDQ    24(AX), DX
+	MOVQ    16(AX), SI
+	MOVQ    88(AX), R8
+	ADDQ    CX, SI
+	XORQ    DI, DI
+
+panel256x2_0_loop:
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         96(AX), R8
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VMOVUPS      64(SI), Y10
+	VMOVUPS      96(SI), Y11
+	ADDQ         8(AX), SI
+	VBROADCASTSS (BX)(DI*4), Y12
+	VFMADD231PS  Y8, Y12, Y0
+	VFMADD231PS  Y9, Y12, Y1
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (DX)(DI*4), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	INCQ         DI
+	CMPQ         DI, (AX)
+	JLT          panel256x2_0_loop
+	MOVQ         120(AX), DX
+	MOVLQSX      (DX), BX
+	IMULQ        56(AX), BX
+	ADDQ         48(AX), BX
+	VMOVUPS      Y0, (BX)(CX*1)
+	VMOVUPS      Y1, 32(BX)(CX*1)
+	VMOVUPS      Y2, 64(BX)(CX*1)
+	VMOVUPS      Y3, 96(BX)(CX*1)
+	MOVLQSX      4(DX), DX
+	IMULQ        56(AX), DX
+	ADDQ         48(AX), DX
+	VMOVUPS      Y4, (DX)(CX*1)
+	VMOVUPS      Y5, 32(DX)(CX*1)
+	VMOVUPS      Y6, 64(DX)(CX*1)
+	VMOVUPS      Y7, 96(DX)(CX*1)
+	MOVQ         R8, 88(AX)
+	DECQ         104(AX)
+	JNZ          panel256x2_0_on
+	MOVQ         $+0, 96(AX)
+
+panel256x2_0_on:
+	ADDQ $0x08, 112(AX)
+	ADDQ $0x08, 120(AX)
+	DECQ 128(AX)
+	JNZ  panel256x2_0_group
+	ADDQ $0x00000080, CX
+	SUBQ $0x20, 80(AX)
+	JMP  panel256x2_0
+
+panel256x2_0_end:
+panel256x2_1:
+	CMPQ 80(AX), $0x18
+	JLT  panel256x2_1_end
+	MOVQ 40(AX), DX
+	MOVQ DX, 112(AX)
+	MOVQ 64(AX), DX
+	MOVQ DX, 120(AX)
+	MOVQ 72(AX), DX
+	MOVQ DX, 128(AX)
+
+panel256x2_1_group:
+	MOVQ    120(AX), DX
+	MOVLQSX (DX), BX
+	IMULQ   56(AX), BX
+	ADDQ    48(AX), BX
+	VMOVUPS (BX)(CX*1), Y0
+	VMOVUPS 32(BX)(CX*1), Y1
+	VMOVUPS 64(BX)(CX*1), Y2
+	MOVLQSX 4(DX), DX
+	IMULQ   56(AX), DX
+	ADDQ    48(AX), DX
+	VMOVUPS (DX)(CX*1), Y3
+	VMOVUPS 32(DX)(CX*1), Y4
+	VMOVUPS 64(DX)(CX*1), Y5
+	MOVQ    112(AX), DX
+	MOVLQSX (DX), BX
+	IMULQ   32(AX), BX
+	ADDQ    24(AX), BX
+	MOVLQSX 4(DX), DX
+	IMULQ   32(AX), DX
+	ADDQ    24(AX), DX
+	MOVQ    16(AX), SI
+	MOVQ    88(AX), R8
+	ADDQ    CX, SI
+	XORQ    DI, DI
+
+panel256x2_1_loop:
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         96(AX), R8
+	VMOVUPS      (SI), Y6
+	VMOVUPS      32(SI), Y7
+	VMOVUPS      64(SI), Y8
+	ADDQ         8(AX), SI
+	VBROADCASTSS (BX)(DI*4), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS (DX)(DI*4), Y9
+	VFMADD231PS  Y6, Y9, Y3
+	VFMADD231PS  Y7, Y9, Y4
+	VFMADD231PS  Y8, Y9, Y5
+	INCQ         DI
+	CMPQ         DI, (AX)
+	JLT          panel256x2_1_loop
+	MOVQ         120(AX), DX
+	MOVLQSX      (DX), BX
+	IMULQ        56(AX), BX
+	ADDQ         48(AX), BX
+	VMOVUPS      Y0, (BX)(CX*1)
+	VMOVUPS      Y1, 32(BX)(CX*1)
+	VMOVUPS      Y2, 64(BX)(CX*1)
+	MOVLQSX      4(DX), DX
+	IMULQ        56(AX), DX
+	ADDQ         48(AX), DX
+	VMOVUPS      Y3, (DX)(CX*1)
+	VMOVUPS      Y4, 32(DX)(CX*1)
+	VMOVUPS      Y5, 64(DX)(CX*1)
+	MOVQ         R8, 88(AX)
+	DECQ         104(AX)
+	JNZ          panel256x2_1_on
+	MOVQ         $+0, 96(AX)
+
+panel256x2_1_on:
+	ADDQ $0x08, 112(AX)
+	ADDQ $0x08, 120(AX)
+	DECQ 128(AX)
+	JNZ  panel256x2_1_group
+	ADDQ $0x00000060, CX
+	SUBQ $0x18, 80(AX)
+	JMP  panel256x2_1
+
+panel256x2_1_end:
+panel256x2_2:
+	CMPQ 80(AX), $0x10
+	JLT  panel256x2_2_end
+	MOVQ 40(AX), DX
+	MOVQ DX, 112(AX)
+	MOVQ 64(AX), DX
+	MOVQ DX, 120(AX)
+	MOVQ 72(AX), DX
+	MOVQ DX, 128(AX)
+
+panel256x2_2_group:
 	MOVQ    120(AX), DX
 	MOVLQSX (DX), BX
 	IMULQ   56(AX), BX
@@ -6977,7 +7373,7 @@ panel256x2_0_group:
 	ADDQ    CX, SI
 	XORQ    DI, DI
 
-panel256x2_0_loop:
+panel256x2_2_loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         96(AX), R8
@@ -6992,7 +7388,7 @@ panel256x2_0_loop:
 	VFMADD231PS  Y5, Y6, Y3
 	INCQ         DI
 	CMPQ         DI, (AX)
-	JLT          panel256x2_0_loop
+	JLT          panel256x2_2_loop
 	MOVQ         120(AX), DX
 	MOVLQSX      (DX), BX
 	IMULQ        56(AX), BX
@@ -7006,22 +7402,22 @@ panel256x2_0_loop:
 	VMOVUPS      Y3, 32(DX)(CX*1)
 	MOVQ         R8, 88(AX)
 	DECQ         104(AX)
-	JNZ          panel256x2_0_on
+	JNZ          panel256x2_2_on
 	MOVQ         $+0, 96(AX)
 
-panel256x2_0_on:
+panel256x2_2_on:
 	ADDQ $0x08, 112(AX)
 	ADDQ $0x08, 120(AX)
 	DECQ 128(AX)
-	JNZ  panel256x2_0_group
+	JNZ  panel256x2_2_group
 	ADDQ $0x00000040, CX
 	SUBQ $0x10, 80(AX)
-	JMP  panel256x2_0
+	JMP  panel256x2_2
 
-panel256x2_0_end:
-panel256x2_1:
+panel256x2_2_end:
+panel256x2_3:
 	CMPQ 80(AX), $0x08
-	JLT  panel256x2_1_end
+	JLT  panel256x2_3_end
 	MOVQ 40(AX), DX
 	MOVQ DX, 112(AX)
 	MOVQ 64(AX), DX
@@ -7029,7 +7425,7 @@ panel256x2_1:
 	MOVQ 72(AX), DX
 	MOVQ DX, 128(AX)
 
-panel256x2_1_group:
+panel256x2_3_group:
 	MOVQ    120(AX), DX
 	MOVLQSX (DX), BX
 	IMULQ   56(AX), BX
@@ -7051,7 +7447,7 @@ panel256x2_1_group:
 	ADDQ    CX, SI
 	XORQ    DI, DI
 
-panel256x2_1_loop:
+panel256x2_3_loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         96(AX), R8
@@ -7063,7 +7459,7 @@ panel256x2_1_loop:
 	VFMADD231PS  Y2, Y3, Y1
 	INCQ         DI
 	CMPQ         DI, (AX)
-	JLT          panel256x2_1_loop
+	JLT          panel256x2_3_loop
 	MOVQ         120(AX), DX
 	MOVLQSX      (DX), BX
 	IMULQ        56(AX), BX
@@ -7075,19 +7471,19 @@ panel256x2_1_loop:
 	VMOVUPS      Y1, (DX)(CX*1)
 	MOVQ         R8, 88(AX)
 	DECQ         104(AX)
-	JNZ          panel256x2_1_on
+	JNZ          panel256x2_3_on
 	MOVQ         $+0, 96(AX)
 
-panel256x2_1_on:
+panel256x2_3_on:
 	ADDQ $0x08, 112(AX)
 	ADDQ $0x08, 120(AX)
 	DECQ 128(AX)
-	JNZ  panel256x2_1_group
+	JNZ  panel256x2_3_group
 	ADDQ $0x00000020, CX
 	SUBQ $0x08, 80(AX)
-	JMP  panel256x2_1
+	JMP  panel256x2_3
 
-panel256x2_1_end:
+panel256x2_3_end:
 	VZEROUPPER
 	RET
 
@@ -7471,7 +7867,7 @@ TEXT ·panel256x1(SB), NOSPLIT, $0-8
 	XORQ CX, CX
 
 panel256x1_0:
-	CMPQ 80(AX), $0x10
+	CMPQ 80(AX), $0x20
 	JLT  panel256x1_0_end
 	MOVQ 40(AX), DX
 	MOVQ DX, 112(AX)
@@ -7487,6 +7883,8 @@ panel256x1_0_group:
 	ADDQ    48(AX), DX
 	VMOVUPS (DX)(CX*1), Y0
 	VMOVUPS 32(DX)(CX*1), Y1
+	VMOVUPS 64(DX)(CX*1), Y2
+	VMOVUPS 96(DX)(CX*1), Y3
 	MOVQ    112(AX), DX
 	MOVLQSX (DX), DX
 	IMULQ   32(AX), DX
@@ -7500,12 +7898,16 @@ panel256x1_0_loop:
 	PREFETCHT1   (DI)
 	PREFETCHT1   64(DI)
 	ADDQ         96(AX), DI
-	VMOVUPS      (BX), Y2
-	VMOVUPS      32(BX), Y3
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VMOVUPS      64(BX), Y6
+	VMOVUPS      96(BX), Y7
 	ADDQ         8(AX), BX
-	VBROADCASTSS (DX)(SI*4), Y4
-	VFMADD231PS  Y2, Y4, Y0
-	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS (DX)(SI*4), Y8
+	VFMADD231PS  Y4, Y8, Y0
+	VFMADD231PS  Y5, Y8, Y1
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
 	INCQ         SI
 	CMPQ         SI, (AX)
 	JLT          panel256x1_0_loop
@@ -7515,6 +7917,8 @@ panel256x1_0_loop:
 	ADDQ         48(AX), DX
 	VMOVUPS      Y0, (DX)(CX*1)
 	VMOVUPS      Y1, 32(DX)(CX*1)
+	VMOVUPS      Y2, 64(DX)(CX*1)
+	VMOVUPS      Y3, 96(DX)(CX*1)
 	MOVQ         DI, 88(AX)
 	DECQ         104(AX)
 	JNZ          panel256x1_0_on
@@ -7525,13 +7929,13 @@ panel256x1_0_on:
 	ADDQ $0x04, 120(AX)
 	DECQ 128(AX)
 	JNZ  panel256x1_0_group
-	ADDQ $0x00000040, CX
-	SUBQ $0x10, 80(AX)
+	ADDQ $0x00000080, CX
+	SUBQ $0x20, 80(AX)
 	JMP  panel256x1_0
 
 panel256x1_0_end:
 panel256x1_1:
-	CMPQ 80(AX), $0x08
+	CMPQ 80(AX), $0x18
 	JLT  panel256x1_1_end
 	MOVQ 40(AX), DX
 	MOVQ DX, 112(AX)
@@ -7546,6 +7950,8 @@ panel256x1_1_group:
 	IMULQ   56(AX), DX
 	ADDQ    48(AX), DX
 	VMOVUPS (DX)(CX*1), Y0
+	VMOVUPS 32(DX)(CX*1), Y1
+	VMOVUPS 64(DX)(CX*1), Y2
 	MOVQ    112(AX), DX
 	MOVLQSX (DX), DX
 	IMULQ   32(AX), DX
@@ -7559,10 +7965,14 @@ panel256x1_1_loop:
 	PREFETCHT1   (DI)
 	PREFETCHT1   64(DI)
 	ADDQ         96(AX), DI
-	VMOVUPS      (BX), Y1
+	VMOVUPS      (BX), Y3
+	VMOVUPS      32(BX), Y4
+	VMOVUPS      64(BX), Y5
 	ADDQ         8(AX), BX
-	VBROADCASTSS (DX)(SI*4), Y2
-	VFMADD231PS  Y1, Y2, Y0
+	VBROADCASTSS (DX)(SI*4), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
 	INCQ         SI
 	CMPQ         SI, (AX)
 	JLT          panel256x1_1_loop
@@ -7571,6 +7981,8 @@ panel256x1_1_loop:
 	IMULQ        56(AX), DX
 	ADDQ         48(AX), DX
 	VMOVUPS      Y0, (DX)(CX*1)
+	VMOVUPS      Y1, 32(DX)(CX*1)
+	VMOVUPS      Y2, 64(DX)(CX*1)
 	MOVQ         DI, 88(AX)
 	DECQ         104(AX)
 	JNZ          panel256x1_1_on
@@ -7581,11 +7993,127 @@ panel256x1_1_on:
 	ADDQ $0x04, 120(AX)
 	DECQ 128(AX)
 	JNZ  panel256x1_1_group
-	ADDQ $0x00000020, CX
-	SUBQ $0x08, 80(AX)
+	ADDQ $0x00000060, CX
+	SUBQ $0x18, 80(AX)
 	JMP  panel256x1_1
 
 panel256x1_1_end:
+panel256x1_2:
+	CMPQ 80(AX), $0x10
+	JLT  panel256x1_2_end
+	MOVQ 40(AX), DX
+	MOVQ DX, 112(AX)
+	MOVQ 64(AX), DX
+	MOVQ DX, 120(AX)
+	MOVQ 72(AX), DX
+	MOVQ DX, 128(AX)
+
+panel256x1_2_group:
+	MOVQ    120(AX), DX
+	MOVLQSX (DX), DX
+	IMULQ   56(AX), DX
+	ADDQ    48(AX), DX
+	VMOVUPS (DX)(CX*1), Y0
+	VMOVUPS 32(DX)(CX*1), Y1
+	MOVQ    112(AX), DX
+	MOVLQSX (DX), DX
+	IMULQ   32(AX), DX
+	ADDQ    24(AX), DX
+	MOVQ    16(AX), BX
+	MOVQ    88(AX), DI
+	ADDQ    CX, BX
+	XORQ    SI, SI
+
+panel256x1_2_loop:
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	ADDQ         96(AX), DI
+	VMOVUPS      (BX), Y2
+	VMOVUPS      32(BX), Y3
+	ADDQ         8(AX), BX
+	VBROADCASTSS (DX)(SI*4), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	INCQ         SI
+	CMPQ         SI, (AX)
+	JLT          panel256x1_2_loop
+	MOVQ         120(AX), DX
+	MOVLQSX      (DX), DX
+	IMULQ        56(AX), DX
+	ADDQ         48(AX), DX
+	VMOVUPS      Y0, (DX)(CX*1)
+	VMOVUPS      Y1, 32(DX)(CX*1)
+	MOVQ         DI, 88(AX)
+	DECQ         104(AX)
+	JNZ          panel256x1_2_on
+	MOVQ         $+0, 96(AX)
+
+panel256x1_2_on:
+	ADDQ $0x04, 112(AX)
+	ADDQ $0x04, 120(AX)
+	DECQ 128(AX)
+	JNZ  panel256x1_2_group
+	ADDQ $0x00000040, CX
+	SUBQ $0x10, 80(AX)
+	JMP  panel256x1_2
+
+panel256x1_2_end:
+panel256x1_3:
+	CMPQ 80(AX), $0x08
+	JLT  panel256x1_3_end
+	MOVQ 40(AX), DX
+	MOVQ DX, 112(AX)
+	MOVQ 64(AX), DX
+	MOVQ DX, 120(AX)
+	MOVQ 72(AX), DX
+	MOVQ DX, 128(AX)
+
+panel256x1_3_group:
+	MOVQ    120(AX), DX
+	MOVLQSX (DX), DX
+	IMULQ   56(AX), DX
+	ADDQ    48(AX), DX
+	VMOVUPS (DX)(CX*1), Y0
+	MOVQ    112(AX), DX
+	MOVLQSX (DX), DX
+	IMULQ   32(AX), DX
+	ADDQ    24(AX), DX
+	MOVQ    16(AX), BX
+	MOVQ    88(AX), DI
+	ADDQ    CX, BX
+	XORQ    SI, SI
+
+panel256x1_3_loop:
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	ADDQ         96(AX), DI
+	VMOVUPS      (BX), Y1
+	ADDQ         8(AX), BX
+	VBROADCASTSS (DX)(SI*4), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	INCQ         SI
+	CMPQ         SI, (AX)
+	JLT          panel256x1_3_loop
+	MOVQ         120(AX), DX
+	MOVLQSX      (DX), DX
+	IMULQ        56(AX), DX
+	ADDQ         48(AX), DX
+	VMOVUPS      Y0, (DX)(CX*1)
+	MOVQ         DI, 88(AX)
+	DECQ         104(AX)
+	JNZ          panel256x1_3_on
+	MOVQ         $+0, 96(AX)
+
+panel256x1_3_on:
+	ADDQ $0x04, 112(AX)
+	ADDQ $0x04, 120(AX)
+	DECQ 128(AX)
+	JNZ  panel256x1_3_group
+	ADDQ $0x00000020, CX
+	SUBQ $0x08, 80(AX)
+	JMP  panel256x1_3
+
+panel256x1_3_end:
 	VZEROUPPER
 	RET
 

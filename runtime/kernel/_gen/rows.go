@@ -481,9 +481,16 @@ func panel512(mr int) {
 	panelKernel(fmt.Sprintf("panel512x%d", mr), "AVX-512", mr, strips, 16, func() reg.VecVirtual { return ZMM() })
 }
 
-// panel256 is panel512 on up to 16 columns at a time.
+// panel256 is panel512 on as many columns as the registers hold sums for: up to 32 with two rows, 24 with four, else 16.
 func panel256(mr int) {
-	panelKernel(fmt.Sprintf("panel256x%d", mr), "AVX2, FMA", mr, []strip{{2, false}, {1, false}}, 8, func() reg.VecVirtual { return YMM() })
+	strips := []strip{{4, false}, {3, false}, {2, false}, {1, false}}
+	switch {
+	case mr > 4:
+		strips = strips[2:]
+	case mr > 2:
+		strips = strips[1:]
+	}
+	panelKernel(fmt.Sprintf("panel256x%d", mr), "AVX2, FMA", mr, strips, 8, func() reg.VecVirtual { return YMM() })
 }
 
 func panelKernel(name, level string, mr int, strips []strip, lanes int, vec func() reg.VecVirtual) {
