@@ -51,3 +51,19 @@ func TestReadmeExample(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(readme), "```go\n"+strings.Join(want, "\n")+"\n```\n", "README's library example is not the tested one")
 }
+
+var verb = regexp.MustCompile(`(?m)^\t(\w+)\s+\w+Cmd\s`)
+
+// README's table has every verb of the command.
+func TestReadmeVerbs(t *testing.T) {
+	dir := root(t)
+	source, err := os.ReadFile(filepath.Join(dir, "tools", "onnx-rewrite", "main.go"))
+	require.NoError(t, err)
+	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
+	require.NoError(t, err)
+	verbs := verb.FindAllStringSubmatch(string(source), -1)
+	require.NotEmpty(t, verbs)
+	for _, v := range verbs {
+		require.Regexp(t, "(?m)^\\|.*`"+strings.ToLower(v[1])+"`", string(readme), "README's table of verbs lacks %s", v[1])
+	}
+}
