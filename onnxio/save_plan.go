@@ -19,6 +19,9 @@ func (s *saver) plan(m *graph.Model) (*plan, error) {
 	wasExternal := false
 	for _, t := range all {
 		if isReference(t) {
+			if t.Storage() == nil && strippedHash(t) != "" {
+				continue
+			}
 			wasExternal = true
 			if t.Storage() == nil {
 				return nil, fmt.Errorf("a tensor's values are in another file that was not loaded: %v", t.Meta.External)
@@ -30,6 +33,9 @@ func (s *saver) plan(m *graph.Model) (*plan, error) {
 	}
 	choose := func(form ExternalForm) func(*tensor.Tensor) bool {
 		return func(t *tensor.Tensor) bool {
+			if t.Storage() == nil {
+				return false
+			}
 			switch form {
 			case ExternalAlways:
 				return large(t) || isReference(t) && t.Storage().Len() >= s.opt.Threshold

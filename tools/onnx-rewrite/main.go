@@ -50,6 +50,8 @@ type commands struct {
 	Set         setCmd           `cmd:"" help:"Set metadata, names of values and dimensions."`
 	External    externalCmd      `cmd:"" help:"Move weights into a data file beside the model."`
 	Embed       embedCmd         `cmd:"" help:"Move weights from data files into the model."`
+	Strip       stripCmd         `cmd:"" help:"Leave the weights out of a model, to share it without them."`
+	Refill      refillCmd        `cmd:"" help:"Put the weights back that strip left out, found by hash in another model."`
 	Run         runCmd           `cmd:"" help:"Run a model on recorded, given or random inputs, and compare with recorded outputs."`
 	Conformance conformanceCmd   `cmd:"" help:"Run tests in the form of the ONNX backend test suite."`
 	Rewrite     rewriteCmd       `cmd:"" help:"Apply passes to a model and write the result."`

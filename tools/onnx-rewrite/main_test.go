@@ -128,7 +128,7 @@ func verbs() []string {
 }
 
 func TestEveryVerbTeachesByExample(t *testing.T) {
-	require.Subset(t, verbs(), strings.Fields("demo inspect check text build diff extract set external embed run conformance rewrite prune topk moe mask calibrate verify eval bench passes ops knobs"))
+	require.Subset(t, verbs(), strings.Fields("demo inspect check text build diff extract set external embed strip refill run conformance rewrite prune topk moe mask calibrate verify eval bench passes ops knobs"))
 	for _, v := range verbs() {
 		for _, flag := range []string{"--help", "-h"} {
 			r := do(t, exitFine, v, flag)
