@@ -249,11 +249,11 @@ func (p *parser) rest(g *Graph, s *names, output func() (string, Type)) {
 		p.node(g, s)
 	}
 	for _, o := range outs {
-		v := s.m[o.name]
+		v := s.find(o.name) // a subgraph may return a value of the graphs around it
 		if v == nil {
 			v = s.define(o.name)
 		}
-		if o.t.Kind != KindUnknown {
+		if o.t.Kind != KindUnknown && v.graph == g {
 			v.Type = o.t
 		}
 		g.Outputs = append(g.Outputs, v)

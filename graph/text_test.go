@@ -119,3 +119,23 @@ func FuzzText(f *testing.F) {
 		m.Verify()
 	})
 }
+
+func TestSubgraphsMayReturnOuterValues(t *testing.T) {
+	text := `<
+  ir_version: 8,
+  opset_import: ["" : 18]
+>
+g (bool c, float x) => (float y) {
+  a = Neg (x)
+  y = If <then_branch = t () => (a) {
+  }, else_branch = e () => (b) {
+    b = Abs (x)
+  }> (c)
+}
+`
+	m, err := ParseModel(text, ParseOptions{})
+	require.NoError(t, err)
+	require.Empty(t, m.Verify())
+	require.Equal(t, text, m.String())
+	require.Same(t, m.Graph.Find("a"), m.Graph.Last().Attrs.Graph("then_branch").Outputs[0])
+}

@@ -147,7 +147,7 @@ func (v *verifier) graph(g *Graph, where string, parent *scope) {
 		}
 	}
 	for _, x := range g.Outputs {
-		if !s.values[x] {
+		if !s.defined(x) {
 			v.add(where, "output %q is not computed", x.Name)
 		}
 	}
