@@ -88,7 +88,7 @@ func (l *Linear) appendBias(m *graph.Model, pass string, bias *graph.Value) {
 	g.InsertAfter(add, n)
 }
 
-// cutUnits keeps the given output units of a linear that is not cut, in the order given.
+// keepOutputs keeps the given output units of a linear that is not cut, in the order given.
 func (l *Linear) keepOutputs(m *graph.Model, pass string, keep []int) error {
 	w, err := l.matrix()
 	if err != nil {
