@@ -50,7 +50,7 @@ var demoRewrites = []demoRewrite{
 			return passes.TopKFFN(passes.TopKOptions{K: 96, Rule: block.KeepExact})
 		}, 1.01, true},
 	{"pruned", "a quarter of the hidden neurons is removed, the rest takes over by least squares",
-		func(*graph.Model) passes.Pass { return passes.PruneNeurons(passes.PruneOptions{Keep: 0.75}) }, 1.05, false},
+		func(*graph.Model) passes.Pass { return passes.PruneNeurons(passes.PruneOptions{Keep: 0.75}) }, 1.04, false},
 	{"ticket", "a lottery ticket from the pair of trained and untrained model: 30 % of the weights are zero",
 		func(initial *graph.Model) passes.Pass {
 			return passes.ApplyMask(passes.MaskOptions{Density: ticketDensity, Other: initial})
