@@ -235,10 +235,14 @@ func appendElement(b []byte, elem tensor.DType, i int, text string) ([]byte, err
 
 // appendBits packs element i of a type below a byte, the first element in the low bits.
 func appendBits(b []byte, bits, i int, u uint64) []byte {
-	per := 8 / bits
-	if i%per == 0 {
+	at := bits * i
+	u = u & (1<<bits - 1) << (at % 8)
+	if at%8 == 0 {
 		b = append(b, 0)
 	}
-	b[len(b)-1] |= byte(u&(1<<bits-1)) << (bits * (i % per))
+	b[len(b)-1] |= byte(u)
+	if at%8+bits > 8 {
+		b = append(b, byte(u>>8))
+	}
 	return b
 }

@@ -44,7 +44,8 @@ func typedFieldOf(elem tensor.DType) protowire.Number {
 	return 0
 }
 
-// newTypedData checks that the values fit the type and the shape. The numbers of int32_data are elements, or whole bytes of packed ones.
+// newTypedData checks that the values fit the type and the shape. The numbers of int32_data are elements, or whole bytes of packed ones;
+// those of the 6-bit types are elements too, which raw_data packs.
 func newTypedData(elem tensor.DType, shape []int64, f typedField) (*typedData, error) {
 	size, err := tensor.ByteSize(elem, shape)
 	if err != nil {
@@ -65,7 +66,11 @@ func newTypedData(elem tensor.DType, shape []int64, f typedField) (*typedData, e
 	if err != nil {
 		return nil, err
 	}
-	if have != size {
+	if s.sixBits() {
+		if n, _ := tensor.NumElements(shape); have != n { // ByteSize has seen the shape
+			return nil, fmt.Errorf("%s%v needs %d numbers, %s has %d", elem, shape, n, tensorSchema.fields[f.num].name, have)
+		}
+	} else if have != size {
 		return nil, fmt.Errorf("%s%v needs %d bytes, %s has %d", elem, shape, size, tensorSchema.fields[f.num].name, have)
 	}
 	if chunks == 1 {
@@ -74,7 +79,10 @@ func newTypedData(elem tensor.DType, shape []int64, f typedField) (*typedData, e
 	return s, nil
 }
 
-// width is the bytes of Bytes that one number of the wire stands for.
+// sixBits reports whether the wire has a number for each element where Bytes packs four into three bytes.
+func (s *typedData) sixBits() bool { return s.elem.Bits() == 6 }
+
+// width is the bytes of Bytes that one number of the wire stands for; 1 for the 6-bit types, before they are packed.
 func (s *typedData) width() int {
 	switch s.num {
 	case tensorFloats:
@@ -131,6 +139,9 @@ func (s *typedData) fits(u uint64) error {
 	if bits == 64 {
 		return nil
 	}
+	if s.sixBits() && u >= 1<<6 {
+		return fmt.Errorf("%w: %d for %s", errRange, int64(u), s.elem)
+	}
 	if i := int64(u); i < -1<<(bits-1) || i >= 1<<bits {
 		return fmt.Errorf("%w: %d for %s", errRange, i, s.elem)
 	}
@@ -161,6 +172,9 @@ func (s *typedData) Bytes() []byte {
 			out = append(out, b...)
 			return nil
 		})
+		if s.sixBits() {
+			out = tensor.Pack6(out)
+		}
 		s.decoded = out
 	})
 	return s.decoded

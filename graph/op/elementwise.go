@@ -143,7 +143,7 @@ func (c *call) castTo(to tensor.DType) error {
 
 // elemNamed is the element type of a TensorProto.DataType name such as "FLOAT".
 func elemNamed(name string) tensor.DType {
-	for d := tensor.Float32; d <= tensor.Int2; d++ {
+	for d := tensor.Float32; d.Known(); d++ {
 		upper := []byte(d.String())
 		for i, b := range upper {
 			if b >= 'a' && b <= 'z' {

@@ -34,6 +34,8 @@ const (
 	Float8E8M0     DType = 24
 	Uint2          DType = 25
 	Int2           DType = 26
+	Float6E2M3     DType = 27
+	Float6E3M2     DType = 28
 )
 
 type dtypeInfo struct {
@@ -69,6 +71,8 @@ var dtypes = [...]dtypeInfo{
 	Float8E8M0:     {"float8e8m0", 8},
 	Uint2:          {"uint2", 2},
 	Int2:           {"int2", 2},
+	Float6E2M3:     {"float6e2m3", 6},
+	Float6E3M2:     {"float6e3m2", 6},
 }
 
 // Known reports whether d is one of the types above, Undefined included.
@@ -103,7 +107,8 @@ func ParseDType(name string) (DType, bool) {
 // IsFloat reports whether d is a floating-point type of any width.
 func (d DType) IsFloat() bool {
 	switch d {
-	case Float32, Float64, Float16, BFloat16, Float8E4M3FN, Float8E4M3FNUZ, Float8E5M2, Float8E5M2FNUZ, Float4E2M1, Float8E8M0:
+	case Float32, Float64, Float16, BFloat16, Float8E4M3FN, Float8E4M3FNUZ, Float8E5M2, Float8E5M2FNUZ, Float4E2M1, Float8E8M0,
+		Float6E2M3, Float6E3M2:
 		return true
 	}
 	return false

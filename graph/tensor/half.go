@@ -72,22 +72,65 @@ func float8ToFloat64(d DType, b byte) float64 {
 	return sign * math.Ldexp(float64(m)+float64(int(1)<<mant), e-bias-mant)
 }
 
-// EncodeSmallFloat is the code of f in an 8-bit or 4-bit float format, if the format has exactly that value (any NaN for NaN).
-func EncodeSmallFloat(d DType, f float64) (byte, bool) {
-	n := 256
-	if d == Float4E2M1 {
-		n = 16
+// float6ToFloat64 decodes the low 6 bits of b as one of the 6-bit formats ("Float stored in 6 bits"), which have neither infinities nor NaN.
+func float6ToFloat64(d DType, b byte) float64 {
+	mant, bias := 3, 1
+	if d == Float6E3M2 {
+		mant, bias = 2, 3
 	}
-	for c := range n {
-		v := 0.0
-		if d == Float4E2M1 {
-			v = float4Values[c]
-		} else {
-			v = float8ToFloat64(d, byte(c))
+	m, e := int(b)&(1<<mant-1), int(b)&0x1f>>mant
+	x := math.Ldexp(float64(m|1<<mant), e-bias-mant)
+	if e == 0 {
+		x = math.Ldexp(float64(m), 1-bias-mant)
+	}
+	if b&0x20 != 0 {
+		x = -x
+	}
+	return x
+}
+
+// bits6 is element i of packed 6-bit elements: a stream of bits, the first element in the lowest bits of the first byte.
+func bits6(b []byte, i int) byte {
+	at := 6 * i
+	x := uint16(b[at/8])
+	if at%8 > 2 {
+		x |= uint16(b[at/8+1]) << 8
+	}
+	return byte(x>>(at%8)) & 0x3f
+}
+
+// Pack6 packs codes of 6 bits, one a byte, as raw_data has them: a stream of bits, the first code in the lowest bits of the first byte.
+func Pack6(codes []byte) []byte {
+	out := make([]byte, (6*len(codes)+7)/8)
+	for i, c := range codes {
+		at := 6 * i
+		x := uint16(c&0x3f) << (at % 8)
+		out[at/8] |= byte(x)
+		if x > 0xff {
+			out[at/8+1] |= byte(x >> 8)
 		}
+	}
+	return out
+}
+
+// EncodeSmallFloat is the code of f in an 8-bit, 6-bit or 4-bit float format, if the format has exactly that value (any NaN for NaN).
+func EncodeSmallFloat(d DType, f float64) (byte, bool) {
+	for c := range 1 << d.Bits() {
+		v := smallFloat(d, byte(c))
 		if v == f && math.Signbit(v) == math.Signbit(f) || v != v && f != f {
 			return byte(c), true
 		}
 	}
 	return 0, false
+}
+
+// smallFloat decodes a code of a float format of 8 bits or less.
+func smallFloat(d DType, code byte) float64 {
+	switch d {
+	case Float4E2M1:
+		return float4Values[code]
+	case Float6E2M3, Float6E3M2:
+		return float6ToFloat64(d, code)
+	}
+	return float8ToFloat64(d, code)
 }

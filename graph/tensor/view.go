@@ -149,6 +149,10 @@ func (t *Tensor) Float64s() ([]float64, error) {
 		for i := range out {
 			out[i] = float4Values[b[i/2]>>(4*(i%2))&15]
 		}
+	case Float6E2M3, Float6E3M2:
+		for i := range out {
+			out[i] = float6ToFloat64(t.Elem, bits6(b, i))
+		}
 	default:
 		for i := range out {
 			if t.Elem == Uint64 {
