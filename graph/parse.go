@@ -231,7 +231,10 @@ func (p *parser) rest(g *Graph, s *names, output func() (string, Type)) {
 			t := p.optionalType()
 			name := p.name()
 			if p.accept("=") {
-				v := s.define(name)
+				v := s.m[name]
+				if v == nil || !contains(g.ValueInfo, v) || v.Const != nil { // its type may have been stated before
+					v = s.define(name)
+				}
 				v.Type, v.Const = t, p.elements(t)
 				g.Inits = append(g.Inits, v)
 				return
