@@ -1,0 +1,68 @@
+package testmodels
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// smallModel is the size in bytes up to which SmallModels takes a model.
+const smallModel = 1200
+
+var small = sync.OnceValue(func() [][]byte {
+	root, err := moduleRoot()
+	if err != nil {
+		return nil
+	}
+	var list [][]byte
+	for _, archive := range []string{"simple", "pytorch-operator", "node-late", "node"} {
+		list = append(list, archived(filepath.Join(root, "..", "shared", "conformance", archive+".tar.gz"))...)
+	}
+	return list
+})
+
+// SmallModels returns at most n small model files of the conformance archives beside the checkout, spread over them and in a fixed order:
+// the seeds of fuzz targets. Without the archives there are none.
+func SmallModels(n int) [][]byte {
+	all := small()
+	if len(all) <= n {
+		return all
+	}
+	var list [][]byte
+	for i := range n {
+		list = append(list, all[i*len(all)/n])
+	}
+	return list
+}
+
+// archived is the small models of an archive; as far as it can be read.
+func archived(path string) [][]byte {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil
+	}
+	var list [][]byte
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err != nil {
+			return list
+		}
+		if h.Typeflag != tar.TypeReg || !strings.HasSuffix(h.Name, ".onnx") || h.Size > smallModel {
+			continue
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			return list
+		}
+		list = append(list, data)
+	}
+}
