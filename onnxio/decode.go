@@ -2,7 +2,6 @@ package onnxio
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 )
@@ -23,12 +22,13 @@ type decoder struct {
 	nodes   int
 	tensors int
 	spent   int64 // of lim.Memory
+	strings int64 // of lim.Strings
 }
 
 // spend counts the memory of an IR struct before it is made, so that a small file cannot ask for much of it.
 func (d *decoder) spend(at int64, bytes int64) error {
 	if d.spent += bytes; d.spent > d.lim.Memory {
-		return d.fail(at, fmt.Errorf("the structure needs more than %d bytes of memory", d.lim.Memory))
+		return d.fail(at, &LimitError{Name: "memory", Limit: d.lim.Memory, What: "bytes of memory for the structure"})
 	}
 	return nil
 }
@@ -39,22 +39,33 @@ const (
 )
 
 func newDecoder(opt LoadOptions, ext *externals, size int) *decoder {
-	d := &decoder{opt: opt, lim: opt.Limits.withDefaults(), ext: ext, words: map[string]string{}}
+	d := &decoder{opt: opt, lim: opt.Limits.withDefaults(size), ext: ext, words: map[string]string{}}
 	d.maxDepth = d.lim.Depth
-	if d.lim.Memory <= 0 {
-		d.lim.Memory = 64<<20 + 32*int64(size)
-	}
 	return d
 }
 
-// str copies b; short strings, which models repeat a lot, are shared.
+// str copies a name or a key; short ones, which models repeat a lot, are shared. A limit that it goes beyond is told by the next each.
 func (d *decoder) str(b []byte) string {
-	if len(b) > 64 {
-		return string(b)
+	if int64(len(b)) > d.lim.Name {
+		d.over = &LimitError{Name: "name", Limit: d.lim.Name}
+		return ""
 	}
-	s, ok := d.words[string(b)]
-	if !ok {
-		s = string(b)
+	return d.long(b)
+}
+
+// long is str for documentation and metadata, which may be longer than a name.
+func (d *decoder) long(b []byte) string {
+	if len(b) <= 64 {
+		if s, ok := d.words[string(b)]; ok {
+			return s
+		}
+	}
+	if d.strings += int64(len(b)); d.strings > d.lim.Strings {
+		d.over = &LimitError{Name: "strings", Limit: d.lim.Strings}
+		return ""
+	}
+	s := string(b)
+	if len(b) <= 64 {
 		d.words[s] = s
 	}
 	return s
@@ -74,9 +85,17 @@ func unknownTo(x **graph.Extra) func([]byte) {
 	}
 }
 
-// text stores a string field, and marks one that is present and empty.
+// text stores a name, and marks one that is present and empty.
 func (d *decoder) text(dst *string, x **graph.Extra, f *field) {
 	*dst = d.str(f.body.b)
+	if *dst == "" {
+		extraOf(x).Explicit |= 1 << f.num
+	}
+}
+
+// doc is text for documentation.
+func (d *decoder) doc(dst *string, x **graph.Extra, f *field) {
+	*dst = d.long(f.body.b)
 	if *dst == "" {
 		extraOf(x).Explicit |= 1 << f.num
 	}
@@ -113,6 +132,9 @@ func (d *decoder) model(v view) (*graph.Model, error) {
 	m := &graph.Model{}
 	d.push("model", -1)
 	defer d.pop()
+	if int64(len(v.b)) > d.lim.File {
+		return nil, d.fail(v.off, &LimitError{Name: "file", Limit: d.lim.File})
+	}
 	var main single
 	err := d.each(modelSchema, v, func(f *field) error {
 		switch f.num {
@@ -127,7 +149,7 @@ func (d *decoder) model(v view) (*graph.Model, error) {
 		case modelVersion:
 			number(&m.ModelVersion, &m.Extra, f)
 		case modelDoc:
-			d.text(&m.Doc, &m.Extra, f)
+			d.doc(&m.Doc, &m.Extra, f)
 		case modelGraph:
 			main.add(f.body)
 		case modelOpset:
@@ -141,6 +163,9 @@ func (d *decoder) model(v view) (*graph.Model, error) {
 			m.Training = append(m.Training, t)
 			return err
 		case modelFunctions:
+			if len(m.Functions) >= d.lim.Functions {
+				return d.fail(f.off, &LimitError{Name: "functions", Limit: int64(d.lim.Functions)})
+			}
 			fn, err := d.function(f.body, len(m.Functions))
 			m.Functions = append(m.Functions, fn)
 			return err
@@ -159,11 +184,17 @@ func (d *decoder) model(v view) (*graph.Model, error) {
 		}
 		extraOf(&m.Extra).Absent |= 1 << modelGraph
 		m.Graph = &graph.Graph{}
-		return m, nil
+	} else {
+		d.push("graph", -1)
+		m.Graph, err = d.graph(main.view, nil)
+		d.pop()
 	}
-	d.push("graph", -1)
-	m.Graph, err = d.graph(main.view, nil)
-	d.pop()
+	if err == nil {
+		err = d.exceeded(v.off)
+	}
+	if err == nil {
+		err = d.checkCalls(m, v.off)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -197,12 +228,12 @@ func (d *decoder) prop(list *[]graph.Prop, name string, v view) error {
 		return err
 	}
 	err := d.each(entrySchema, v, func(f *field) error {
-		dst := &p.Key
-		if f.num == entryValue {
-			dst = &p.Value
+		if f.num == entryKey {
+			p.Key = d.str(f.body.b)
+		} else {
+			p.Value = d.long(f.body.b)
 		}
-		*dst = d.str(f.body.b)
-		if *dst == "" {
+		if len(f.body.b) == 0 {
 			p.Explicit |= 1 << f.num
 		}
 		return nil

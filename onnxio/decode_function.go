@@ -22,7 +22,7 @@ func (d *decoder) function(v view, i int) (*graph.Function, error) {
 		case funcOverload:
 			d.text(&fn.ID.Overload, &fn.Extra, f)
 		case funcDoc:
-			d.text(&fn.Doc, &fn.Extra, f)
+			d.doc(&fn.Doc, &fn.Extra, f)
 		case funcInput:
 			if err := d.spend(f.off, valueSize); err != nil {
 				return err

@@ -2,7 +2,6 @@ package onnxio
 
 import (
 	"bytes"
-	"fmt"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 )
@@ -32,7 +31,7 @@ func (d *decoder) resolve(s *scope, name []byte) *graph.Value {
 		return v
 	}
 	d.spent += valueSize // the caller checks
-	v := &graph.Value{Name: string(name)}
+	v := &graph.Value{Name: d.str(name)}
 	s.byName[v.Name] = v
 	return v
 }
@@ -55,7 +54,7 @@ func (d *decoder) newGraph(at int64, parent *scope) (*graphReader, error) {
 		r.s.depth = parent.depth + 1
 	}
 	if r.s.depth > d.lim.Subgraphs {
-		return nil, d.fail(at, fmt.Errorf("graphs nested deeper than %d", d.lim.Subgraphs))
+		return nil, d.fail(at, &LimitError{Name: "subgraphs", Limit: int64(d.lim.Subgraphs)})
 	}
 	return r, d.spend(at, graphSize)
 }
@@ -84,7 +83,7 @@ func (d *decoder) graph(v view, parent *scope) (*graph.Graph, error) {
 		case graphName:
 			d.text(&g.Name, &g.Extra, f)
 		case graphDoc:
-			d.text(&g.Doc, &g.Extra, f)
+			d.doc(&g.Doc, &g.Extra, f)
 		case graphProps:
 			return d.prop(&g.Props, "metadata_props", f.body)
 		case graphQuant:
@@ -147,7 +146,7 @@ func (r *graphReader) info(v *graph.Value, m view) error {
 		case infoType:
 			t.add(f.body)
 		case infoDoc:
-			r.text(&v.Doc, &v.Extra, f)
+			r.doc(&v.Doc, &v.Extra, f)
 		case infoProps:
 			return r.prop(&v.Props, "metadata_props", f.body)
 		}

@@ -1,7 +1,6 @@
 package onnxio
 
 import (
-	"fmt"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -11,7 +10,7 @@ import (
 
 func (d *decoder) node(g *graph.Graph, v view, s *scope, outs *[]*graph.Value) error {
 	if d.nodes++; d.nodes > d.lim.Nodes {
-		return d.fail(v.off, fmt.Errorf("more than %d nodes", d.lim.Nodes))
+		return d.fail(v.off, &LimitError{Name: "nodes", Limit: int64(d.lim.Nodes)})
 	}
 	if err := d.spend(v.off, nodeSize); err != nil {
 		return err
@@ -34,7 +33,7 @@ func (d *decoder) node(g *graph.Graph, v view, s *scope, outs *[]*graph.Value) e
 		case nodeOverload:
 			d.text(&n.ID.Overload, &n.Extra, f)
 		case nodeDoc:
-			d.text(&n.Doc, &n.Extra, f)
+			d.doc(&n.Doc, &n.Extra, f)
 		case nodeProps:
 			return d.prop(&n.Props, "metadata_props", f.body)
 		case nodeDevice:
@@ -42,7 +41,7 @@ func (d *decoder) node(g *graph.Graph, v view, s *scope, outs *[]*graph.Value) e
 			return d.check(deviceSchema, f.body)
 		case nodeAttr:
 			if len(n.Attrs) >= d.lim.Attrs {
-				return d.fail(f.off, fmt.Errorf("more than %d attributes", d.lim.Attrs))
+				return d.fail(f.off, &LimitError{Name: "attributes", Limit: int64(d.lim.Attrs)})
 			}
 			d.push("attribute", len(n.Attrs))
 			a, err := d.attr(f.body, s)
@@ -75,7 +74,7 @@ func (d *decoder) attr(v view, s *scope) (*graph.Attr, error) {
 		case attrRef:
 			d.text(&a.Ref, &a.Extra, f)
 		case attrDoc:
-			d.text(&a.Doc, &a.Extra, f)
+			d.doc(&a.Doc, &a.Extra, f)
 		case attrType:
 			number(&a.Kind, &a.Extra, f)
 		case attrI:

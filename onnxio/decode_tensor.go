@@ -33,7 +33,7 @@ type typedField struct {
 // varints, in the input until they are asked for. initializer says that the name goes to the value and not into Meta.
 func (d *decoder) tensor(v view, initializer bool) (*tensor.Tensor, string, error) {
 	if d.tensors++; d.tensors > d.lim.Tensors {
-		return nil, "", d.fail(v.off, fmt.Errorf("more than %d tensors", d.lim.Tensors))
+		return nil, "", d.fail(v.off, &LimitError{Name: "tensors", Limit: int64(d.lim.Tensors)})
 	}
 	if err := d.spend(v.off, tensorSize); err != nil {
 		return nil, "", err
@@ -81,7 +81,7 @@ func (d *decoder) tensorField(p *tensorParts, f *field) error {
 	case tensorDims:
 		err := d.varints(tensorSchema, f, func(u uint64) { p.t.Shape = append(p.t.Shape, int64(u)) })
 		if len(p.t.Shape) > d.lim.Rank {
-			return d.fail(f.off, fmt.Errorf("rank %d is above %d", len(p.t.Shape), d.lim.Rank))
+			return d.fail(f.off, &LimitError{Name: "rank", Limit: int64(d.lim.Rank)})
 		}
 		return err
 	case tensorType:
@@ -96,7 +96,7 @@ func (d *decoder) tensorField(p *tensorParts, f *field) error {
 		p.name = d.str(f.body.b)
 		mark(p.name == "")
 	case tensorDoc:
-		p.meta.Doc = d.str(f.body.b)
+		p.meta.Doc = d.long(f.body.b)
 		mark(p.meta.Doc == "")
 	case tensorRaw:
 		p.raw, p.hasRaw = f.body, true
@@ -207,6 +207,9 @@ func (d *decoder) place(p *tensorParts) error {
 		}
 	}
 	p.keepRest(used)
+	if n, e := tensor.NumElements(p.t.Shape); e == nil && n > d.lim.Elements {
+		err = &LimitError{Name: "elements", Limit: d.lim.Elements}
+	}
 	return err
 }
 
@@ -262,7 +265,7 @@ func (d *decoder) sparse(v view) (*tensor.Sparse, string, error) {
 		case sparseDims:
 			err := d.varints(sparseSchema, f, func(u uint64) { s.Dims = append(s.Dims, int64(u)) })
 			if len(s.Dims) > d.lim.Rank {
-				return d.fail(f.off, fmt.Errorf("rank %d is above %d", len(s.Dims), d.lim.Rank))
+				return d.fail(f.off, &LimitError{Name: "rank", Limit: int64(d.lim.Rank)})
 			}
 			return err
 		}

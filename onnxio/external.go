@@ -7,15 +7,16 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
-	"strings"
 
+	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 )
 
-// externals maps the data files that tensors name, each once. They are looked for in the folder of the model file and nowhere else.
+// externals maps the data files that tensors name, each once. They are looked for in the folder of the model file, and in the one that
+// the caller allows besides.
 type externals struct {
 	model     string // path of the model file as the caller gave it
+	root      string // the other folder; "": none
 	hardLinks bool
 	files     map[string]*dataFile // by location
 }
@@ -26,7 +27,7 @@ type dataFile struct {
 }
 
 func newExternals(model string, opt LoadOptions) *externals {
-	return &externals{model: model, hardLinks: opt.HardLinks, files: map[string]*dataFile{}}
+	return &externals{model: model, root: opt.ExternalRoot, hardLinks: opt.HardLinks, files: map[string]*dataFile{}}
 }
 
 func (x *externals) close() error {
@@ -46,9 +47,15 @@ var (
 
 // placeExternal makes the tensor a view into its data file.
 func (d *decoder) placeExternal(p *tensorParts) error {
-	ref, err := parseReference(p.meta.External)
+	ref, odd, err := parseReference(p.meta.External, d.opt.ExternalRoot != "")
 	if err != nil {
 		return err
+	}
+	for _, what := range odd {
+		if !d.opt.Lenient {
+			return errors.New(what)
+		}
+		d.report(graph.Finding{Severity: graph.Warning, Where: fmt.Sprintf("tensor %q", p.name), Message: what})
 	}
 	switch {
 	case d.opt.External == ExternalSkip:
@@ -80,82 +87,6 @@ func (d *decoder) placeExternal(p *tensorParts) error {
 	return nil
 }
 
-// reference is what external_data says.
-type reference struct {
-	location       string
-	offset, length int64
-	hasLength      bool
-}
-
-// parseReference reads external_data. A key that is given twice with two values is refused, because readers differ in which one they
-// take; keys that are not known do not count.
-func parseReference(list []tensor.KeyValue) (reference, error) {
-	var r reference
-	seen := map[string]string{}
-	for _, kv := range list {
-		if old, twice := seen[kv.Key]; twice && old != kv.Value {
-			return r, fmt.Errorf("external_data gives %s twice: %q and %q", kv.Key, old, kv.Value)
-		}
-		seen[kv.Key] = kv.Value
-		var err error
-		switch kv.Key {
-		case "location":
-			r.location = kv.Value
-		case "offset":
-			r.offset, err = parseSize(kv.Value)
-		case "length":
-			r.length, err = parseSize(kv.Value)
-			r.hasLength = true
-		}
-		if err != nil {
-			return r, fmt.Errorf("external_data %s: %w", kv.Key, err)
-		}
-	}
-	if err := checkLocation(r.location); err != nil {
-		return r, fmt.Errorf("external_data location %q: %w", r.location, err)
-	}
-	return r, nil
-}
-
-func parseSize(s string) (int64, error) {
-	for _, c := range s {
-		if c < '0' || c > '9' {
-			return 0, fmt.Errorf("%q is not a whole number", s)
-		}
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a whole number that fits 63 bits", s)
-	}
-	return n, nil
-}
-
-// checkLocation refuses what is not a plain relative path, by the rules of all systems at once, so that a model is as safe on one as on
-// another. Links are the business of os.Root.
-func checkLocation(loc string) error {
-	switch {
-	case loc == "":
-		return errors.New("is empty")
-	case strings.ContainsRune(loc, 0):
-		return errors.New("has a zero byte")
-	case strings.ContainsRune(loc, '\\'):
-		return errors.New("has a backslash; the separator is /")
-	case path.IsAbs(loc), filepath.IsAbs(loc):
-		return errors.New("is absolute; it must lie in the model's folder")
-	case len(loc) > 1 && loc[1] == ':':
-		return errors.New("has a drive; it must lie in the model's folder")
-	}
-	for _, part := range strings.Split(loc, "/") {
-		if part == ".." {
-			return errors.New("leaves the model's folder")
-		}
-	}
-	if !filepath.IsLocal(filepath.FromSlash(loc)) {
-		return errors.New("is not a path inside the model's folder")
-	}
-	return nil
-}
-
 func (x *externals) file(location string) *dataFile {
 	key := path.Clean(location)
 	f := x.files[key]
@@ -168,50 +99,109 @@ func (x *externals) file(location string) *dataFile {
 }
 
 // open opens a data file below the model's folder. A link may lead elsewhere inside that folder, or into the folder of the file that the
-// model's own name is a link to: that is how caches lay out models whose files are links into one store.
+// model's own name is a link to: that is how caches lay out models whose files are links into one store. Links, and a location itself,
+// may also lead into the folder that the caller allows. Whichever it is, the file is opened through an os.Root on that folder, so that
+// nothing that changes meanwhile leads out of it.
 func (x *externals) open(location string) (*mapping, error) {
 	dir := filepath.Dir(x.model)
-	m, err := x.openIn(dir, location)
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return m, err
+	target := location
+	if !filepath.IsAbs(location) {
+		target = filepath.Join(dir, location)
 	}
-	real, e1 := filepath.EvalSymlinks(x.model)
-	target, e2 := filepath.EvalSymlinks(filepath.Join(dir, location))
+	err := error(&fs.PathError{Op: "open", Path: target, Err: ErrOutside})
+	if filepath.IsLocal(location) {
+		var m *mapping
+		if m, err = x.openIn(dir, location); err == nil || errors.Is(err, fs.ErrNotExist) {
+			return m, err
+		}
+	}
+	real, e := filepath.EvalSymlinks(target)
+	if e != nil {
+		if errors.Is(err, ErrOutside) {
+			return nil, e
+		}
+		return nil, err
+	}
+	var bases []string
+	if model, e := filepath.EvalSymlinks(x.model); e == nil && model != filepath.Clean(x.model) && filepath.IsLocal(location) {
+		bases = append(bases, filepath.Dir(model))
+	}
+	if x.root != "" {
+		if root, e := filepath.EvalSymlinks(x.root); e == nil {
+			bases = append(bases, root)
+		}
+	}
+	for _, base := range bases {
+		if rel, ok := inside(base, real); ok {
+			return x.openIn(base, rel)
+		}
+	}
+	if home, e := filepath.EvalSymlinks(dir); e == nil {
+		if _, ok := inside(home, real); !ok && !errors.Is(err, ErrOutside) {
+			err = fmt.Errorf("%w: %w", err, ErrOutside)
+		}
+	}
+	return nil, err
+}
+
+// inside is the path from base to target when target lies below it. Both are free of links.
+func inside(base, target string) (string, bool) {
+	base, e1 := filepath.Abs(base)
+	target, e2 := filepath.Abs(target)
 	if e1 != nil || e2 != nil {
-		return nil, err
+		return "", false
 	}
-	base := filepath.Dir(real)
-	rel, e := filepath.Rel(base, target)
-	if e != nil || !filepath.IsLocal(rel) || real == filepath.Clean(x.model) {
-		return nil, err
-	}
-	return x.openIn(base, rel)
+	rel, err := filepath.Rel(base, target)
+	return rel, err == nil && filepath.IsLocal(rel)
 }
 
 func (x *externals) openIn(dir, name string) (*mapping, error) {
-	root, err := os.OpenRoot(dir)
+	f, size, err := openInside(dir, name, x.hardLinks)
 	if err != nil {
 		return nil, err
+	}
+	defer f.Close()
+	return mapFile(f, size)
+}
+
+// openInside opens the regular file name in the folder dir, from which no link leads out, and checks what was opened, not the name.
+func openInside(dir, name string, hardLinks bool) (*os.File, int64, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, 0, err
 	}
 	defer root.Close()
 	f, err := root.OpenFile(name, os.O_RDONLY|openNonblock, 0)
 	if err != nil {
-		return nil, fmt.Errorf("data file: %w", fullPath(err, dir))
+		return nil, 0, fmt.Errorf("data file: %w", fullPath(err, dir))
 	}
-	defer f.Close()
+	size, err := checkOpened(f, hardLinks)
+	if err != nil {
+		f.Close()
+		return nil, 0, &fs.PathError{Op: "open", Path: filepath.Join(dir, name), Err: err}
+	}
+	return f, size, nil
+}
+
+func checkOpened(f *os.File, hardLinks bool) (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	full := filepath.Join(dir, name)
 	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: full, Err: errNotRegular}
+		return 0, errNotRegular
 	}
-	if n := linkCount(info); n > 1 && !x.hardLinks {
-		return nil, &fs.PathError{Op: "open", Path: full, Err: fmt.Errorf("the file has %d names (hard links), so it may be one from elsewhere; allow hard links to read it", n)}
+	if n := linkCount(f); n > 1 && !hardLinks {
+		return 0, fmt.Errorf("%w: it has %d names and may be a file from elsewhere", ErrHardLinks, n)
 	}
-	return mapFile(f, info.Size())
+	return info.Size(), nil
 }
+
+// Errors about where data files lie, for errors.Is. What allows them is in LoadOptions.
+var (
+	ErrOutside   = errors.New("it lies outside of the model's folder")
+	ErrHardLinks = errors.New("the data file has hard links")
+)
 
 // fullPath puts the folder before the name in an error of os.Root.
 func fullPath(err error, dir string) error {

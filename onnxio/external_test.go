@@ -38,7 +38,7 @@ var carriers = map[string]func(t []byte) []byte{
 		return msg(modelGraph, msg(graphNode, msg(nodeAttr, msg(attrG, msg(graphInit, t)))))
 	},
 	"function": func(t []byte) []byte {
-		return append(msg(modelGraph), msg(modelFunctions, msg(funcNode, msg(nodeAttr, msg(attrT, t))))...)
+		return append(msg(modelGraph), msg(modelFunctions, str(funcName, "F"), msg(funcNode, str(nodeOp, "Constant"), msg(nodeAttr, msg(attrT, t))))...)
 	},
 	"attribute default": func(t []byte) []byte {
 		return append(msg(modelGraph), msg(modelFunctions, msg(funcAttrProto, msg(attrT, t)))...)
@@ -72,11 +72,11 @@ func TestHostileLocations(t *testing.T) {
 		require.NoError(t, os.Symlink(filepath.Join(base, "secret"), filepath.Join(dir, "abs")))
 	}
 	bad := map[string]string{
-		"": "is empty", "../secret": "leaves", "sub/../../secret": "leaves", "./../secret": "leaves", "sub/..": "leaves", "..": "leaves",
+		"": "is empty", "../secret": "outside", "sub/../../secret": "outside", "./../secret": "outside", "sub/..": "outside", "..": "outside",
 		filepath.Join(base, "secret"): "is absolute", "/etc/passwd": "is absolute", "//host/share": "is absolute", `..\secret`: "backslash",
 		`\\host\share`: "backslash", "C:/secret": "has a drive", "c:secret": "has a drive", "w\x00": "zero byte", "..\x00/w": "zero byte",
 		".": "regular file", "sub": "regular file", "missing": "no such file", "sub/missing": "no such file", "w/w": "not a directory",
-		"file:///etc/passwd": "no such file", "%2e%2e/secret": "no such file", "．．/secret": "no such file", "sub/w ": "no such file",
+		"file:///etc/passwd": "colon", "%2e%2e/secret": "no such file", "．．/secret": "no such file", "sub/w ": "drops a dot or a space",
 		"/proc/self/mem":          "is absolute",
 		strings.Repeat("x", 5000): "name too long",
 	}
@@ -144,9 +144,17 @@ func TestExternalKeys(t *testing.T) {
 		_, err := Load(writeModel(t, dir, carriers["initializer"](refer(keys...))), LoadOptions{})
 		require.ErrorContains(t, err, want)
 	}
-	// Odd keys do no harm: they are kept, and Lint names them.
-	data := carriers["initializer"](refer("location", "w", "offset", "16", "location", "w", "__class__", "x", "checksum", "y"))
-	m := load(t, writeModel(t, dir, data))
+	// A lenient reader keeps odd keys, reads what the others say, and tells.
+	data := carriers["initializer"](refer("location", "w", "offset", "16", "location", "w", "__class__", "x", "checksum", "y", "basepath", "/x"))
+	_, err := Load(writeModel(t, dir, data), LoadOptions{})
+	require.ErrorContains(t, err, "gives location twice")
+	var told []string
+	m, err := Load(writeModel(t, dir, data), LoadOptions{Lenient: true, Report: func(f graph.Finding) { told = append(told, f.String()) }})
+	require.NoError(t, err)
+	defer m.Close()
+	require.Equal(t, []string{`warning: tensor "w": external_data gives location twice`,
+		`warning: tensor "w": external_data has the key "__class__", which the format does not know`,
+		`warning: tensor "w": external_data has the basepath "/x", of which readers make different files`}, told)
 	require.Equal(t, data, encoded(t, func(w io.Writer) error { return Encode(w, m) }))
 	var said []string
 	for _, f := range Lint(m) {

@@ -145,8 +145,6 @@ func (l *linter) graphs() {
 	}
 }
 
-var externalKeys = map[string]bool{"location": true, "offset": true, "length": true, "checksum": true, "basepath": true}
-
 // data looks at how the tensors are stored.
 func (l *linter) data() {
 	e := &encoder{counting: true}

@@ -28,8 +28,12 @@ func dropPages(b []byte) {
 	_ = unix.Madvise(b[skip:skip+n], unix.MADV_DONTNEED) // advice: failing costs memory, not correctness
 }
 
-// linkCount is the number of names a file has.
-func linkCount(info os.FileInfo) uint64 {
+// linkCount is the number of names an open file has.
+func linkCount(f *os.File) uint64 {
+	info, err := f.Stat()
+	if err != nil {
+		return 1
+	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return uint64(st.Nlink)
 	}

@@ -56,6 +56,7 @@ type field struct {
 type walker struct {
 	path     []step
 	maxDepth int
+	over     error // a limit that a visitor went beyond
 }
 
 type step struct {
@@ -93,11 +94,19 @@ func (w *walker) fail(off int64, err error) error {
 	return &DecodeError{Offset: off, Path: w.where(nil, 0), Err: err}
 }
 
+// exceeded is the error for a limit that was passed outside of each.
+func (w *walker) exceeded(off int64) error {
+	if w.over == nil {
+		return nil
+	}
+	return w.fail(off, w.over)
+}
+
 // each calls visit for every field of m in wire order. Fields whose wire type is not the one s gives go to unknown, and so do numbers
 // that s does not know; that is what protobuf readers do.
 func (w *walker) each(s *schema, m view, visit func(f *field) error, unknown func(wire []byte)) error {
 	if len(w.path) > w.maxDepth {
-		return w.fail(m.off, errDeep)
+		return w.fail(m.off, &LimitError{Name: "depth", Limit: int64(w.maxDepth)})
 	}
 	var f field
 	for pos := 0; pos < len(m.b); {
@@ -112,6 +121,9 @@ func (w *walker) each(s *schema, m view, visit func(f *field) error, unknown fun
 		}
 		if err := visit(&f); err != nil {
 			return err
+		}
+		if w.over != nil {
+			return &DecodeError{Offset: f.off, Path: w.where(s, f.num), Err: w.over}
 		}
 	}
 	return nil
