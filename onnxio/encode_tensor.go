@@ -198,18 +198,19 @@ func (e *encoder) part(num protowire.Number, t *tensor.Tensor, name *string) {
 // place is a tensor's range of the data file.
 type place struct {
 	location       *string
+	checksum       *string // SHA-1 of the whole data file, in hex, as the format defines it
 	offset, length int64
 }
 
 // keys is the external_data of a tensor that lies at p: the keys that were read, with new values where they say where the data is.
 func (p *place) keys(old []tensor.KeyValue) []tensor.KeyValue {
-	fresh := map[string]string{"location": *p.location, "offset": strconv.FormatInt(p.offset, 10), "length": strconv.FormatInt(p.length, 10)}
+	fresh := map[string]string{"location": *p.location, "offset": strconv.FormatInt(p.offset, 10), "length": strconv.FormatInt(p.length, 10), "checksum": *p.checksum}
 	var list []tensor.KeyValue
 	seen := map[string]bool{}
 	for _, kv := range old {
 		if v, ok := fresh[kv.Key]; ok {
 			kv.Value = v
-		} else if kv.Key == "checksum" || kv.Key == "basepath" {
+		} else if kv.Key == "basepath" {
 			continue // of the file that the data was in
 		}
 		if !seen[kv.Key] {
@@ -217,8 +218,8 @@ func (p *place) keys(old []tensor.KeyValue) []tensor.KeyValue {
 			list = append(list, kv)
 		}
 	}
-	for _, key := range []string{"location", "offset", "length"} {
-		if !seen[key] && (len(old) == 0 || key == "location" || key == "offset" && p.offset != 0) {
+	for _, key := range []string{"location", "offset", "length", "checksum"} {
+		if !seen[key] && (len(old) == 0 || key == "location" || key == "checksum" || key == "offset" && p.offset != 0) {
 			list = append(list, tensor.KeyValue{Key: key, Value: fresh[key]})
 		}
 	}

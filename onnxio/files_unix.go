@@ -4,6 +4,7 @@ package onnxio
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -36,11 +37,34 @@ func lockDir(path string) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
+	_ = flock(f, unix.LOCK_EX)
+	return func() { f.Close() }, nil
+}
+
+func flock(f *os.File, how int) error {
 	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-		if err != unix.EINTR {
-			break
+		if err := unix.Flock(int(f.Fd()), how); err != unix.EINTR {
+			return err
 		}
 	}
-	return func() { f.Close() }, nil
+}
+
+// markInUse locks a temporary file until the mark is closed or the process ends.
+func markInUse(path string) io.Closer {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	_ = flock(f, unix.LOCK_EX|unix.LOCK_NB)
+	return f
+}
+
+// inUse reports whether a process has marked the file. A file that cannot be asked counts as marked.
+func inUse(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	defer f.Close()
+	return flock(f, unix.LOCK_EX|unix.LOCK_NB) != nil
 }

@@ -13,8 +13,9 @@ import (
 
 // mapping is a file mapped read-only, whole. Views into b are valid until close.
 type mapping struct {
-	b  []byte
-	mm mmap.MMap
+	b    []byte
+	mm   mmap.MMap
+	info os.FileInfo // of the file; nil for an empty one
 
 	once   sync.Once
 	closed atomic.Bool
@@ -33,7 +34,11 @@ func mapFile(f *os.File, size int64) (*mapping, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map %s: %w", f.Name(), err)
 	}
-	return &mapping{b: mm, mm: mm}, nil
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, mm.Unmap())
+	}
+	return &mapping{b: mm, mm: mm, info: info}, nil
 }
 
 func (m *mapping) close() error {

@@ -2,19 +2,13 @@ package onnxio
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
-	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 )
 
 // SaveOptions says how a model is written. The zero value keeps the form that the model has.
@@ -99,11 +93,59 @@ func (s *saver) save(m *graph.Model, path string) error {
 			return err
 		}
 	}
-	p, err := s.plan(m)
+	p, err := s.plan(m, path)
 	if err != nil {
 		return err
 	}
+	if err := s.refuseSource(m, path); err != nil {
+		return err
+	}
+	if err := s.room(p, path); err != nil {
+		return err
+	}
 	return s.write(m, p, path)
+}
+
+// refuseSource keeps a save from replacing the data file that m's own weights lie in: the model file that names it would be broken. Files
+// are the same when the system says so, whatever their names.
+func (s *saver) refuseSource(m *graph.Model, path string) error {
+	at, err := s.disk.lstat(path)
+	if err != nil {
+		return nil // there is none
+	}
+	all, _, err := tensorsOf(m)
+	if err != nil {
+		return err
+	}
+	checked := map[*mapping]bool{}
+	for _, t := range all {
+		r, ok := t.Storage().(*region)
+		if !ok || !r.external || r.m == nil || checked[r.m] {
+			continue
+		}
+		checked[r.m] = true
+		if r.m.info != nil && os.SameFile(r.m.info, at) {
+			return &fs.PathError{Op: "save", Path: path, Err: errors.New("is a data file that the model's weights are read from; give the model another name")}
+		}
+	}
+	return nil
+}
+
+// room refuses a save that the disk has no space for, before anything is written. The files that are replaced remain until the end, so
+// they count for nothing.
+func (s *saver) room(p *plan, path string) error {
+	dir := filepath.Dir(path)
+	free, known := s.disk.free(dir)
+	need := s.total + s.total/20
+	if s.opt.DataName != "" && p.size > 0 {
+		if _, err := s.disk.lstat(filepath.Join(dir, s.opt.DataName)); err == nil {
+			need += p.size
+		}
+	}
+	if known && free < need {
+		return fmt.Errorf("%s has %d bytes free, the save needs %d (model, data and 5 %%): make room, or save elsewhere", dir, free, need)
+	}
+	return nil
 }
 
 func checkDataName(name, path string) error {
@@ -117,184 +159,4 @@ func checkDataName(name, path string) error {
 		return fmt.Errorf("data file name %q is the model's own", name)
 	}
 	return nil
-}
-
-// write makes the data file and the model file under temporary names and then gives them theirs, the model last.
-func (s *saver) write(m *graph.Model, p *plan, path string) (err error) {
-	var mode fs.FileMode
-	if info, e := os.Lstat(path); e == nil {
-		switch {
-		case info.Mode().IsRegular():
-			mode = info.Mode().Perm()
-		case info.Mode()&fs.ModeSymlink == 0:
-			return &fs.PathError{Op: "save", Path: path, Err: errNotRegular}
-		}
-	}
-	var data *writing
-	var dataName string
-	if len(p.order) > 0 {
-		data, dataName, err = s.writeData(p, path, mode)
-		defer data.abandon()
-		if err != nil {
-			return err
-		}
-	}
-	model, err := begin(s.disk, path, mode)
-	if err != nil {
-		return err
-	}
-	defer model.abandon()
-	if err := encodeModel(&meter{w: model, s: s}, m, p.places); err != nil {
-		return err
-	}
-	if err := model.seal(); err != nil {
-		return err
-	}
-	dir := filepath.Dir(path)
-	unlock, err := s.disk.lock(dir)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if err := s.opt.Ctx.Err(); err != nil {
-		return err
-	}
-	old := ownData(path)
-	if data != nil {
-		if err := s.commitData(data, filepath.Join(dir, dataName)); err != nil {
-			return err
-		}
-		if err := s.disk.syncDir(dir); err != nil {
-			return err
-		}
-	}
-	if err := model.commit(path); err != nil {
-		return err
-	}
-	if err := s.disk.syncDir(dir); err != nil {
-		return err
-	}
-	s.sweep(dir, old, dataName)
-	return nil
-}
-
-// commitData gives the data file its name. A file that has the name already has the same content by its hash, unless the caller chose it.
-func (s *saver) commitData(data *writing, target string) error {
-	if s.opt.DataName != "" {
-		same, err := sameContent(data.temp, target)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err == nil && same {
-			return nil
-		}
-		if err == nil {
-			return &fs.PathError{Op: "save", Path: target, Err: errors.New("a data file of that name exists with other content; another model may need it, so choose another name or remove it")}
-		}
-	}
-	return data.commit(target)
-}
-
-func sameContent(a, b string) (bool, error) {
-	var sums [2][]byte
-	for i, path := range []string{a, b} {
-		f, err := os.Open(path)
-		if err != nil {
-			return false, err
-		}
-		h := sha256.New()
-		_, err = io.Copy(h, f)
-		f.Close()
-		if err != nil {
-			return false, err
-		}
-		sums[i] = h.Sum(nil)
-	}
-	return string(sums[0]) == string(sums[1]), nil
-}
-
-// writeData writes the data file and sets the location that the plan's places share.
-func (s *saver) writeData(p *plan, path string, mode fs.FileMode) (*writing, string, error) {
-	name := s.opt.DataName
-	target := filepath.Join(filepath.Dir(path), name)
-	if name == "" {
-		target = path
-	}
-	w, err := begin(s.disk, target, mode)
-	if err != nil {
-		return nil, "", err
-	}
-	sum := sha256.New()
-	out := &meter{w: w, s: s, sum: sum}
-	at := int64(0)
-	for _, t := range p.order {
-		pl := p.places[t]
-		if err := out.zeros(pl.offset - at); err != nil {
-			return w, "", err
-		}
-		n, err := copyStorage(out, t.Storage())
-		if err == nil && n != pl.length {
-			err = fmt.Errorf("a tensor of %d bytes gave %d", pl.length, n)
-		}
-		if err != nil {
-			return w, "", err
-		}
-		at = pl.offset + pl.length
-	}
-	if name == "" {
-		name = dataStem(path) + hex.EncodeToString(sum.Sum(nil))[:12] + ".data"
-	}
-	*p.location = name
-	return w, name, w.seal()
-}
-
-// dataStem is what the names of the data files of the model at path begin with.
-func dataStem(path string) string {
-	return strings.TrimSuffix(filepath.Base(path), ".onnx") + "-"
-}
-
-// meter counts and hashes what is written, and stops when the save is cancelled.
-type meter struct {
-	w   io.Writer
-	s   *saver
-	sum hash.Hash
-}
-
-func (m *meter) Write(b []byte) (int, error) {
-	if err := m.s.opt.Ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := m.w.Write(b)
-	if m.sum != nil {
-		m.sum.Write(b[:n])
-	}
-	m.s.done += int64(n)
-	if m.s.opt.Progress != nil {
-		m.s.opt.Progress(m.s.done, m.s.total)
-	}
-	if err == nil && n < len(b) {
-		err = io.ErrShortWrite
-	}
-	return n, err
-}
-
-func (m *meter) zeros(n int64) error {
-	if n == 0 {
-		return nil
-	}
-	buf := make([]byte, min(n, copyChunk))
-	for ; n > 0; n -= int64(len(buf)) {
-		buf = buf[:min(n, int64(len(buf)))]
-		if _, err := m.Write(buf); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// plan is where the tensors of a model go.
-type plan struct {
-	places   map[*tensor.Tensor]*place
-	order    []*tensor.Tensor // of the data file, each content once
-	location *string
 }

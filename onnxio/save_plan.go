@@ -2,16 +2,18 @@ package onnxio
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"fmt"
 	"hash/maphash"
 	"io"
+	"strings"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 )
 
 // plan decides which tensors leave the model file, and where in the data file they lie.
-func (s *saver) plan(m *graph.Model) (*plan, error) {
+func (s *saver) plan(m *graph.Model, path string) (*plan, error) {
 	all, inits, err := tensorsOf(m)
 	if err != nil {
 		return nil, err
@@ -45,22 +47,19 @@ func (s *saver) plan(m *graph.Model) (*plan, error) {
 			return false
 		}
 	}
-	p := s.arrange(all, choose(s.opt.External))
+	p := s.arrange(all, choose(s.opt.External), path)
 	size, err := p.modelSize(m)
 	if err == nil && size > s.limit && s.opt.External != ExternalAlways {
 		if s.opt.External == ExternalNever {
 			return nil, fmt.Errorf("the model needs %d bytes, and a model file can have no more than %d: let tensors go to a data file", size, s.limit)
 		}
-		p = s.arrange(all, choose(ExternalAlways))
+		p = s.arrange(all, choose(ExternalAlways), path)
 		size, err = p.modelSize(m)
 	}
 	if err == nil && size > s.limit {
 		err = fmt.Errorf("the model needs %d bytes without the tensors in the data file, and a model file can have no more than %d", size, s.limit)
 	}
-	s.total = size
-	for _, t := range p.order {
-		s.total = max(s.total, size+p.places[t].offset+p.places[t].length)
-	}
+	s.total = size + p.size
 	return p, err
 }
 
@@ -110,15 +109,15 @@ func tensorsOf(m *graph.Model) (list []*tensor.Tensor, inits map[*tensor.Tensor]
 }
 
 // arrange lays the chosen tensors out one after the other, tensors of the same bytes at the same place.
-func (s *saver) arrange(all []*tensor.Tensor, chosen func(*tensor.Tensor) bool) *plan {
-	p := &plan{places: map[*tensor.Tensor]*place{}, location: new(string)}
-	*p.location = s.opt.DataName
-	if *p.location == "" {
-		*p.location = "longer than any name that is likely to be chosen, so that no size is underestimated"
+func (s *saver) arrange(all []*tensor.Tensor, chosen func(*tensor.Tensor) bool, path string) *plan {
+	p := &plan{places: map[*tensor.Tensor]*place{}, location: new(string), checksum: new(string)}
+	*p.checksum = strings.Repeat("0", 2*sha1.Size)
+	*p.location = s.opt.DataName // the longest that is possible, so that no size is underestimated
+	if n := ownName(path, *p.checksum); len(n) > len(*p.location) {
+		*p.location = n
 	}
 	same := map[contentKey][]*tensor.Tensor{}
 	seed := maphash.MakeSeed()
-	end := int64(0)
 	for _, t := range all {
 		if !chosen(t) {
 			continue
@@ -131,11 +130,11 @@ func (s *saver) arrange(all []*tensor.Tensor, chosen func(*tensor.Tensor) bool) 
 			}
 			same[key] = append(same[key], t)
 		}
-		end = (end + s.opt.Align - 1) / s.opt.Align * s.opt.Align
+		at := (p.size + s.opt.Align - 1) / s.opt.Align * s.opt.Align
 		n := t.Storage().Len()
-		p.places[t] = &place{location: p.location, offset: end, length: n}
+		p.places[t] = &place{location: p.location, checksum: p.checksum, offset: at, length: n}
 		p.order = append(p.order, t)
-		end += n
+		p.size = at + n
 	}
 	return p
 }
@@ -152,14 +151,50 @@ func keyOf(seed maphash.Seed, t *tensor.Tensor) contentKey {
 	if len(b) <= 2*probe {
 		return contentKey{int64(len(b)), maphash.Bytes(seed, b)}
 	}
-	return contentKey{int64(len(b)), maphash.Bytes(seed, b[:probe]) ^ maphash.Bytes(seed, b[len(b)-probe:])<<1}
+	k := contentKey{int64(len(b)), maphash.Bytes(seed, b[:probe]) ^ maphash.Bytes(seed, b[len(b)-probe:])<<1}
+	dropOf(t, b)
+	return k
 }
 
 func findTwin(list []*tensor.Tensor, t *tensor.Tensor) *tensor.Tensor {
 	for _, o := range list {
-		if bytes.Equal(o.Bytes(), t.Bytes()) {
+		if sameBytes(o, t) {
 			return o
 		}
 	}
 	return nil
+}
+
+// sameBytes compares the values of two tensors of one size. Pages of mapped files are given back behind it.
+func sameBytes(a, b *tensor.Tensor) bool {
+	x, y := a.Bytes(), b.Bytes()
+	if len(x) > 0 && &x[0] == &y[0] {
+		return true
+	}
+	for len(x) > 0 {
+		n := min(len(x), copyChunk)
+		same := bytes.Equal(x[:n], y[:n])
+		dropOf(a, x[:n])
+		dropOf(b, y[:n])
+		if !same {
+			return false
+		}
+		x, y = x[n:], y[n:]
+	}
+	return true
+}
+
+func dropOf(t *tensor.Tensor, part []byte) {
+	if r, ok := t.Storage().(*region); ok {
+		r.drop(part)
+	}
+}
+
+// plan is where the tensors of a model go.
+type plan struct {
+	places   map[*tensor.Tensor]*place
+	order    []*tensor.Tensor // of the data file, each content once
+	size     int64            // of the data file
+	location *string          // of the data file, set before the model is written
+	checksum *string          // of the data file, as location
 }

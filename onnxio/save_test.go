@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -205,9 +206,10 @@ func TestSaveTwoModelsOneDataFile(t *testing.T) {
 					kv.Value = nil
 				}
 			}
+			t.ExternalData = slices.DeleteFunc(t.ExternalData, func(kv *onnxpb.StringStringEntryProto) bool { return kv.GetKey() == "checksum" })
 		}
 	}
-	require.True(t, proto.Equal(&a, &b), "only places in the data file may differ")
+	require.True(t, proto.Equal(&a, &b), "only places in the data file and its checksum may differ")
 }
 
 func TestSaveDataName(t *testing.T) {
@@ -216,10 +218,19 @@ func TestSaveDataName(t *testing.T) {
 	opt := SaveOptions{External: ExternalAlways, DataName: "w.bin"}
 	require.NoError(t, Save(small(1), path, opt))
 	require.NoError(t, Save(small(1), path, opt), "the same content again")
+	require.NoError(t, Save(small(9), path, opt), "the model that is replaced is the only one that names the file")
+	require.Equal(t, []string{"m.onnx", "w.bin"}, names(t, dir))
+	require.Equal(t, values(small(9)), values(load(t, path)))
+	require.NoError(t, Save(small(9), filepath.Join(dir, "other.onnx"), opt), "the same content for another model")
+	require.Len(t, names(t, dir), 3)
 	first := readFile(t, path)
-	require.ErrorContains(t, Save(small(9), path, opt), "exists with other content")
+	require.ErrorContains(t, Save(small(1), path, opt), "other.onnx needs it")
+	require.ErrorContains(t, Save(small(1), filepath.Join(dir, "third.onnx"), opt), "exists with other content")
 	require.Equal(t, first, readFile(t, path))
-	require.Len(t, names(t, dir), 2)
+	require.Equal(t, values(small(9)), values(load(t, path)))
+	require.Len(t, names(t, dir), 3)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "other.onnx"), []byte("damaged"), 0o666))
+	require.ErrorContains(t, Save(small(1), path, opt), "other.onnx cannot be read")
 	for _, bad := range []string{"../w", "/w", "a/b", "m.onnx", `a\b`, "..", "C:w"} {
 		require.Error(t, Save(small(1), path, SaveOptions{External: ExternalAlways, DataName: bad}), bad)
 	}
@@ -273,11 +284,11 @@ func (d *faulty) fails() bool {
 	return d.calls == d.failAt
 }
 
-func (d *faulty) create(path string, mode fs.FileMode) (sink, error) {
+func (d *faulty) create(path string) (sink, error) {
 	if d.fails() {
 		return nil, errInjected
 	}
-	f, err := d.osDisk.create(path, mode)
+	f, err := d.osDisk.create(path)
 	return &faultySink{f, d}, err
 }
 

@@ -1,38 +1,20 @@
 package onnxio
 
 import (
-	"os"
+	"errors"
+	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 )
 
-// ownData is the data files that the model at path names and that Save made for that path: their names say so.
-func ownData(path string) []string {
-	var own []string
-	for _, loc := range locationsIn(path) {
-		if isOwnData(loc, path) {
-			own = append(own, loc)
-		}
-	}
-	return own
-}
-
-func isOwnData(location, path string) bool {
-	hash, ok := strings.CutPrefix(location, dataStem(path))
-	hash, data := strings.CutSuffix(hash, ".data")
-	if !ok || !data || len(hash) != 12 {
-		return false
-	}
-	return strings.Trim(hash, "0123456789abcdef") == ""
-}
-
 // locationsIn is the data files that the model at path names; none when it is no model.
-func locationsIn(path string) []string {
-	m, err := Load(path, LoadOptions{External: ExternalSkip, Lenient: true})
+func (s *saver) locationsIn(path string) []string {
+	m, err := s.disk.structure(path, Limits{})
 	if err != nil {
 		return nil
 	}
@@ -59,30 +41,48 @@ func Locations(m *graph.Model) []string {
 	return list
 }
 
-// sweep removes data files of the model that was just replaced, unless a model in the folder names them. What cannot be removed stays:
-// the save itself is done.
-func (s *saver) sweep(dir string, old []string, keep string) {
-	dead := map[string]bool{}
-	for _, name := range old {
-		if name != keep {
-			dead[name] = true
-		}
+// references is the data files that models in dir name, with the names of these models, and the files that look like models and cannot
+// be read. The model named except is left out.
+func references(d disk, dir, except string) (users map[string][]string, unread []*fs.PathError, err error) {
+	entries, err := d.list(dir)
+	if err != nil {
+		return nil, nil, err
 	}
+	users = map[string][]string{}
+	for _, e := range entries {
+		name := e.Name()
+		if e.IsDir() || name == except || isTempName(name) || ownHash(name) != "" {
+			continue
+		}
+		m, err := d.structure(filepath.Join(dir, name), Limits{})
+		if err != nil {
+			if strings.EqualFold(filepath.Ext(name), ".onnx") && !errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+				unread = append(unread, &fs.PathError{Op: "read", Path: filepath.Join(dir, name), Err: err})
+			}
+			continue
+		}
+		for _, loc := range Locations(m) {
+			users[loc] = append(users[loc], name)
+		}
+		_ = m.Close()
+	}
+	return users, unread, nil
+}
+
+// sweep removes data files that Save made, unless a model in the folder names them, or may: one that cannot be read. What cannot be
+// removed stays: the save itself is done.
+func (s *saver) sweep(dir string, dead []string) {
 	if len(dead) == 0 {
 		return
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
+	users, unread, err := references(s.disk, dir, "")
+	if err != nil || len(unread) > 0 {
 		return
 	}
-	for _, e := range entries {
-		if !dead[e.Name()] && !e.IsDir() {
-			for _, loc := range locationsIn(filepath.Join(dir, e.Name())) {
-				delete(dead, loc)
-			}
+	slices.Sort(dead)
+	for _, name := range dead {
+		if len(users[name]) == 0 {
+			_ = s.disk.remove(filepath.Join(dir, name))
 		}
-	}
-	for name := range dead {
-		_ = s.disk.remove(filepath.Join(dir, name))
 	}
 }
