@@ -60,7 +60,7 @@ type Finding struct {
 	Severity Severity `json:"severity"`
 	Rule     string   `json:"rule,omitempty"` // a stable name of what is checked, such as "verify/order"; findings of a rule are alike
 	Tool     string   `json:"tool,omitempty"` // the program that stumbles, with the versions that this is known of, where it is one
-	Where    string   `json:"where"` // graph, node, value or tensor by name
+	Where    string   `json:"where"`          // graph, node, value or tensor by name
 	Message  string   `json:"message"`
 	Fix      string   `json:"fix,omitempty"`
 }
