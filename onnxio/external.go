@@ -40,10 +40,7 @@ func (x *externals) close() error {
 	return errors.Join(errs...)
 }
 
-var (
-	errNoBase  = errors.New("the values are in another file, and a model from memory has no folder to find it in")
-	errRefused = errors.New("the values are in another file, which the options forbid")
-)
+var errNoBase = errors.New("the values are in another file, and a model from memory has no folder to find it in")
 
 // placeExternal makes the tensor a view into its data file.
 func (d *decoder) placeExternal(p *tensorParts) error {
@@ -61,7 +58,7 @@ func (d *decoder) placeExternal(p *tensorParts) error {
 	case d.opt.External == ExternalSkip:
 		return nil
 	case d.opt.External == ExternalRefuse:
-		return errRefused
+		return ErrRefused
 	case d.ext == nil:
 		return errNoBase
 	}
@@ -197,8 +194,9 @@ func checkOpened(f *os.File, hardLinks bool) (int64, error) {
 	return info.Size(), nil
 }
 
-// Errors about where data files lie, for errors.Is. What allows them is in LoadOptions.
+// Errors about data files, for errors.Is. What allows them is in LoadOptions.
 var (
+	ErrRefused   = errors.New("the values are in another file, which the options forbid")
 	ErrOutside   = errors.New("it lies outside of the model's folder")
 	ErrHardLinks = errors.New("the data file has hard links")
 )

@@ -79,11 +79,9 @@ func (c *checkCmd) load(a *app, add func(graph.Finding)) (*graph.Model, error) {
 	if !c.Lenient {
 		return a.load(c.Model)
 	}
-	m, err := onnxio.Load(c.Model, onnxio.LoadOptions{Lenient: true, Report: add})
-	if err != nil {
-		return nil, withPath(c.Model, err)
-	}
-	return m, nil
+	opt := a.read
+	opt.Lenient, opt.Report = true, add
+	return a.loadWith(c.Model, opt)
 }
 
 func unique(list []graph.Finding) []graph.Finding {

@@ -238,11 +238,11 @@ func (t *suiteTest) file(name string) ([]byte, error) {
 	return data, err
 }
 
-func (t *suiteTest) model() (*graph.Model, error) {
+func (t *suiteTest) model(a *app) (*graph.Model, error) {
 	if t.dir != "" {
-		return onnxio.Load(filepath.Join(t.dir, "model.onnx"), onnxio.LoadOptions{})
+		return a.load(filepath.Join(t.dir, "model.onnx"))
 	}
-	return onnxio.Decode(t.files["model.onnx"], onnxio.LoadOptions{})
+	return onnxio.Decode(t.files["model.onnx"], a.read)
 }
 
 // try runs all data sets of a test. A panic is a failure of that test.
@@ -252,7 +252,7 @@ func (c *conformanceCmd) try(a *app, t *suiteTest) (err error) {
 			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
-	m, err := t.model()
+	m, err := t.model(a)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func (a *app) move(from, to string, opt onnxio.SaveOptions, asJSON bool) error {
 	if err := a.save(m, to, opt); err != nil {
 		return err
 	}
-	p, err := placementOf(to)
+	p, err := a.placementOf(to)
 	if err != nil {
 		return err
 	}
@@ -92,10 +92,12 @@ func (a *app) move(from, to string, opt onnxio.SaveOptions, asJSON bool) error {
 }
 
 // placementOf reads where the tensors of a model file lie, without their values.
-func placementOf(path string) (p placement, err error) {
-	m, err := onnxio.Load(path, onnxio.LoadOptions{External: onnxio.ExternalSkip})
+func (a *app) placementOf(path string) (p placement, err error) {
+	opt := a.read
+	opt.External, opt.Lenient = onnxio.ExternalSkip, true
+	m, err := a.loadWith(path, opt)
 	if err != nil {
-		return p, withPath(path, err)
+		return p, err
 	}
 	defer m.Close()
 	p = placement{Out: path, Data: append([]string{}, onnxio.Locations(m)...)}

@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	knobs "github.com/onnx-rewrite/onnx-rewrite/graph/debug"
+	"github.com/onnx-rewrite/onnx-rewrite/onnxio"
 	"github.com/onnx-rewrite/onnx-rewrite/runtime/kernel"
 )
 
@@ -66,6 +67,7 @@ type commands struct {
 	Passes      passesCmd        `cmd:"" help:"List the passes and their options."`
 	Ops         opsCmd           `cmd:"" help:"List the operators and which versions run."`
 	Knobs       knobsCmd         `cmd:"" help:"List the debug switches of ONNXDEBUG."`
+	Load        loadFlags        `embed:""`
 	Version     kong.VersionFlag `short:"V" help:"Print the version and leave."`
 }
 
@@ -86,6 +88,7 @@ type app struct {
 	err    io.Writer
 	env    string // of ONNXDEBUG
 	knobs  knobs.Knobs
+	read   onnxio.LoadOptions // what the command line says about reading models
 	saving atomic.Int32 // saves in progress
 }
 
@@ -105,7 +108,8 @@ func (a *app) run(args []string) (code int) {
 	}()
 	var c commands
 	parser, err := kong.New(&c, kong.Name("onnx-rewrite"), kong.Description(description), kong.Writers(a.out, a.err),
-		kong.Exit(func(code int) { panic(leave(code)) }), kong.Vars{"version": version()},
+		kong.Exit(func(code int) { panic(leave(code)) }), kong.Vars{"version": version(), "limits": limitNames()},
+		kong.ExplicitGroups([]kong.Group{{Key: "load", Title: loadGroup}}),
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 130, NoAppDescFormat: true, Compact: true}))
 	if err != nil {
 		return a.fail(err)
@@ -119,6 +123,9 @@ func (a *app) run(args []string) (code int) {
 	}
 	if a.knobs, err = knobs.Parse(a.env); err != nil {
 		return a.fail(hint(fmt.Errorf("%s: %w", knobs.Env, err), "see onnx-rewrite knobs"))
+	}
+	if a.read, err = c.Load.options(); err != nil {
+		return a.fail(err)
 	}
 	restore, err := useLevel(a.knobs.Level)
 	if err != nil {

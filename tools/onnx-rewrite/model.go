@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,27 +11,6 @@ import (
 	"github.com/onnx-rewrite/onnx-rewrite/onnxio"
 	"github.com/onnx-rewrite/onnx-rewrite/runtime"
 )
-
-// load reads a model; the error says what may be done about it.
-func (a *app) load(path string) (*graph.Model, error) {
-	if err := a.ctx.Err(); err != nil {
-		return nil, err
-	}
-	m, err := onnxio.Load(path, onnxio.LoadOptions{})
-	var d *onnxio.DecodeError
-	switch {
-	case err == nil:
-		return m, nil
-	case errors.As(err, &d):
-		return nil, hint(fmt.Errorf("%s: %w", path, err), "the file is damaged or no ONNX model")
-	case errors.Is(err, fs.ErrNotExist):
-		if _, gone := os.Stat(path); gone != nil {
-			return nil, hint(withPath(path, err), "give the path of an .onnx file")
-		}
-		return nil, hint(withPath(path, err), "put the data file beside the model")
-	}
-	return nil, withPath(path, err)
-}
 
 func withPath(path string, err error) error {
 	if strings.Contains(err.Error(), path) {

@@ -89,9 +89,11 @@ func (c *refillCmd) Run(a *app) error {
 	if err := checkOut(c.Out); err != nil {
 		return err
 	}
-	m, err := onnxio.Load(c.Model, onnxio.LoadOptions{Lenient: true})
+	opt := a.read
+	opt.Lenient = true // the values that were left out are missing
+	m, err := a.loadWith(c.Model, opt)
 	if err != nil {
-		return withPath(c.Model, err)
+		return err
 	}
 	defer m.Close()
 	wanted := onnxio.StrippedOf(m)
