@@ -39,10 +39,39 @@ func Apply(env *Env, m *graph.Model, passes ...Pass) (*graph.Model, int, error) 
 			}
 		}
 	}
+	declareInits(m, out)
 	if err := graph.Err(out.Verify()); err != nil {
 		return nil, 0, fmt.Errorf("the rewritten graph is broken: %w", err)
 	}
 	return out, total, nil
+}
+
+// declareInits makes the initializers that passes added inputs as well, as IR versions below 4 want it. Subgraphs cannot have further
+// inputs: a model that has new initializers there becomes one of version 4.
+func declareInits(from, m *graph.Model) {
+	if m.IRVersion >= 4 {
+		return
+	}
+	old := map[string]bool{}
+	from.Walk(func(g *graph.Graph) {
+		for _, v := range g.Inits {
+			old[v.Name] = true
+		}
+	})
+	m.Graph.Walk(func(g *graph.Graph) {
+		for _, v := range g.Inits {
+			switch {
+			case old[v.Name] || v.IsInput():
+			case g != m.Graph:
+				m.IRVersion = 4
+			default:
+				if v.Type.Kind == graph.KindUnknown && v.Const != nil {
+					v.Type = graph.TypeOf(v.Const)
+				}
+				g.Inputs = append(g.Inputs, v)
+			}
+		}
+	})
 }
 
 // runPass turns a panic, which is a bug of the pass, into an error that names the pass.
