@@ -1,0 +1,366 @@
+package opset_test
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/onnx-rewrite/onnx-rewrite/graph"
+	"github.com/onnx-rewrite/onnx-rewrite/graph/op"
+	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
+	"github.com/onnx-rewrite/onnx-rewrite/onnxio"
+	"github.com/onnx-rewrite/onnx-rewrite/passes/opset"
+	"github.com/onnx-rewrite/onnx-rewrite/runtime"
+	"github.com/onnx-rewrite/onnx-rewrite/testmodels"
+)
+
+// everyEnv makes TestConformance convert every model to every target (about three minutes) instead of every sixteenth pair.
+const everyEnv = "ONNX_REWRITE_CONVERT_EVERY"
+
+var targets = []int{7, 8, 9, 10, 11, 12, 13, 15, 17, 18, 19, 20, 21, 23, 24, op.Newest("")}
+
+// tally counts what became of the pairs of a model and a target.
+type tally struct {
+	sync.Mutex
+	pairs, converted, run, notRun int
+	refused                       map[opset.Reason]int
+	byTarget                      map[int][2]int // converted, refused
+	why                           map[string]int
+	failures                      []string
+}
+
+func (c *tally) fail(format string, args ...any) {
+	c.failures = append(c.failures, fmt.Sprintf(format, args...))
+}
+
+// TestConformance converts the reference models up and down. What is converted is sound, obeys the schemas of its new opset, and gives
+// the recorded outputs where the original does; what is not has a reason of the list.
+func TestConformance(t *testing.T) {
+	step := 16
+	if os.Getenv(everyEnv) != "" {
+		step = 1
+	}
+	sum := &tally{refused: map[opset.Reason]int{}, byTarget: map[int][2]int{}, why: map[string]int{}}
+	for _, archive := range []string{"node", "node-late", "node-older", "pytorch-converted", "pytorch-operator", "simple"} {
+		tests := readArchive(t, testmodels.Shared(t, "conformance", archive+".tar.gz"))
+		names := make([]string, 0, len(tests))
+		for name := range tests {
+			if strings.Contains(name, os.Getenv("ONNX_REWRITE_CONVERT_ONLY")) {
+				names = append(names, name)
+			}
+		}
+		sort.Strings(names)
+		var wg sync.WaitGroup
+		work := make(chan int)
+		for range 2 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for i := range work {
+					sum.model(archive+"/"+names[i], tests[names[i]], i, step)
+				}
+			}()
+		}
+		for i := range names {
+			work <- i
+		}
+		close(work)
+		wg.Wait()
+	}
+	t.Logf("%d pairs of a model and a target: %d converted, of them %d give the recorded outputs and %d were not run; %d refused",
+		sum.pairs, sum.converted, sum.run, sum.notRun, sum.pairs-sum.converted-len(sum.failures))
+	for _, r := range opset.Reasons {
+		t.Logf("refused for %s: %d", r, sum.refused[r])
+	}
+	for _, v := range targets {
+		t.Logf("target %d: %d converted, %d refused", v, sum.byTarget[v][0], sum.byTarget[v][1])
+	}
+	if os.Getenv("ONNX_REWRITE_CONVERT_WHY") != "" {
+		lines := make([]string, 0, len(sum.why))
+		for w, n := range sum.why {
+			lines = append(lines, fmt.Sprintf("%5d %s", n, w))
+		}
+		sort.Strings(lines)
+		for _, l := range lines {
+			t.Log(l)
+		}
+	}
+	sort.Strings(sum.failures)
+	for i, f := range sum.failures {
+		if i == 400 {
+			break
+		}
+		t.Error(f)
+	}
+}
+
+func (c *tally) model(name string, b *backendTest, index, step int) {
+	m, err := onnxio.Decode(b.model, onnxio.LoadOptions{})
+	if err != nil {
+		c.Lock()
+		c.fail("%s: %v", name, err)
+		c.Unlock()
+		return
+	}
+	before := errorsOf(m)
+	original := errors.New("not tried")
+	for k, to := range targets {
+		if (index+k)%step != 0 {
+			continue
+		}
+		if original != nil && original.Error() == "not tried" {
+			original = runBackendTest(name, m, b)
+		}
+		out, _, err := convert(m, to)
+		var refused *opset.RefusedError
+		var ran error
+		if err == nil && original == nil {
+			ran = runBackendTest(name, out, b)
+		}
+		c.Lock()
+		c.pairs++
+		by := c.byTarget[to]
+		switch {
+		case errors.As(err, &refused):
+			by[1]++
+			for _, r := range refused.Refusals {
+				c.refused[r.Reason]++
+				c.why[fmt.Sprintf("%s-%d to %d %s %s", r.Operator, r.From, to, r.Reason, r.Detail)]++
+				if r.Detail == "" || r.Operator == "" || !known(r.Reason) {
+					c.fail("%s to %d: refusal without a reason: %+v", name, to, r)
+				}
+			}
+		case err != nil:
+			c.fail("%s to %d: %v", name, to, err)
+		default:
+			c.converted++
+			by[0]++
+			if fresh := newErrors(before, errorsOf(out)); len(fresh) > 0 {
+				c.fail("%s to %d: %s", name, to, fresh[0])
+			}
+			switch {
+			case original != nil:
+				c.notRun++
+			case errors.As(ran, new(*runtime.UnsupportedError)):
+				c.notRun++
+				c.why["not run: "+ran.Error()]++
+			case ran != nil:
+				c.fail("%s to %d: %v", name, to, ran)
+			default:
+				c.run++
+			}
+		}
+		c.byTarget[to] = by
+		c.Unlock()
+	}
+}
+
+func known(r opset.Reason) bool {
+	for _, k := range opset.Reasons {
+		if k == r {
+			return true
+		}
+	}
+	return false
+}
+
+// convert is opset.Convert with a panic as an error.
+func convert(m *graph.Model, to int) (out *graph.Model, r *opset.Report, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return opset.Convert(m, to, opset.Options{})
+}
+
+func errorsOf(m *graph.Model) (list []graph.Finding) {
+	for _, f := range append(m.Verify(), op.Check(m)...) {
+		if f.Severity == graph.Error {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// newErrors are the errors beyond those that the original has. A model that has any may keep as many.
+func newErrors(before, after []graph.Finding) []graph.Finding {
+	if len(after) <= len(before) {
+		return nil
+	}
+	return after
+}
+
+// backendTest is one folder of an archive.
+type backendTest struct {
+	model []byte
+	files map[string][]byte
+}
+
+func readArchive(t *testing.T, file string) map[string]*backendTest {
+	t.Helper()
+	f, err := os.Open(file)
+	require.NoError(t, err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	tests := map[string]*backendTest{}
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return tests
+		}
+		require.NoError(t, err)
+		parts := strings.SplitN(path.Clean(h.Name), "/", 3)
+		if h.Typeflag != tar.TypeReg || len(parts) < 3 {
+			continue
+		}
+		data, err := io.ReadAll(r)
+		require.NoError(t, err)
+		b := tests[parts[1]]
+		if b == nil {
+			b = &backendTest{files: map[string][]byte{}}
+			tests[parts[1]] = b
+		}
+		if parts[2] == "model.onnx" {
+			b.model = data
+		} else {
+			b.files[parts[2]] = data
+		}
+	}
+}
+
+// runBackendTest runs a model on the recorded inputs and compares with the recorded outputs.
+func runBackendTest(name string, m *graph.Model, b *backendTest) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	for _, v := range append(append([]*graph.Value{}, m.Graph.Inputs...), m.Graph.Outputs...) {
+		if v.Type.Kind != graph.KindTensor && v.Const == nil {
+			return fmt.Errorf("%s is a %s", v.Name, v.Type)
+		}
+	}
+	s, err := runtime.Compile(m, runtime.Options{Threads: 1})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	for set := 0; ; set++ {
+		dir := "test_data_set_" + strconv.Itoa(set) + "/"
+		if b.files[dir+"output_0.pb"] == nil {
+			if set == 0 {
+				return errors.New("no data")
+			}
+			return nil
+		}
+		feeds := runtime.Feeds{}
+		k := 0
+		for _, v := range m.Graph.Inputs {
+			if v.Const != nil {
+				continue
+			}
+			if data := b.files[dir+"input_"+strconv.Itoa(k)+".pb"]; data != nil {
+				if feeds[v.Name], err = readTensor(data, v.Type); err != nil {
+					return err
+				}
+			}
+			k++
+		}
+		got, err := s.Run(context.Background(), feeds)
+		if err != nil {
+			return err
+		}
+		for i, v := range m.Graph.Outputs {
+			want, err := readTensor(b.files[dir+"output_"+strconv.Itoa(i)+".pb"], v.Type)
+			if err != nil {
+				return err
+			}
+			if err := allClose(got[v.Name], want, strings.Contains(name, "bernoulli")); err != nil {
+				return fmt.Errorf("data set %d, output %q: %w", set, v.Name, err)
+			}
+		}
+	}
+}
+
+// readTensor decodes a TensorProto by putting it into a model as its initializer.
+func readTensor(data []byte, declared graph.Type) (*tensor.Tensor, error) {
+	field := func(number int, body []byte) []byte {
+		b := binary.AppendUvarint(nil, uint64(number<<3|2))
+		return append(binary.AppendUvarint(b, uint64(len(body))), body...)
+	}
+	m, err := onnxio.Decode(field(7, field(5, data)), onnxio.LoadOptions{})
+	if err != nil || len(m.Graph.Inits) != 1 {
+		return nil, fmt.Errorf("no tensor: %w", err)
+	}
+	x := m.Graph.Inits[0].Const
+	if x.Elem == tensor.Uint16 && declared.Elem == tensor.BFloat16 { // as old releases stored it
+		x.Elem = tensor.BFloat16
+	}
+	return x, nil
+}
+
+// allClose is the suite's own rule: equal types, shapes and strings, numbers within 1e-3 relative and 1e-7 absolute, where a rounding of
+// another order of the same operations may cost as much again in half precision.
+func allClose(got, want *tensor.Tensor, shapeOnly bool) error {
+	if got == nil {
+		return errors.New("missing")
+	}
+	if got.Elem != want.Elem || fmt.Sprint(got.Shape) != fmt.Sprint(want.Shape) && len(got.Shape)+len(want.Shape) > 0 {
+		return fmt.Errorf("got %s%v, want %s%v", got.Elem, got.Shape, want.Elem, want.Shape)
+	}
+	switch {
+	case shapeOnly:
+		return nil
+	case want.Elem == tensor.String:
+		for i, s := range want.Strs {
+			if string(s) != string(got.Strs[i]) {
+				return fmt.Errorf("element %d: got %q, want %q", i, got.Strs[i], s)
+			}
+		}
+		return nil
+	case want.Elem == tensor.Complex64, want.Elem == tensor.Complex128:
+		if string(got.Bytes()) != string(want.Bytes()) {
+			return errors.New("complex values differ")
+		}
+		return nil
+	}
+	a, err := got.Float64s()
+	if err != nil {
+		return err
+	}
+	b, err := want.Float64s()
+	if err != nil {
+		return err
+	}
+	rel, abs := 1e-3, 1e-6
+	switch want.Elem {
+	case tensor.Float16:
+		rel, abs = 4e-3, 2e-3
+	case tensor.BFloat16:
+		rel, abs = 2e-2, 1e-2
+	}
+	for i := range b {
+		switch {
+		case a[i] == b[i], math.IsNaN(a[i]) && math.IsNaN(b[i]):
+		case !(math.Abs(a[i]-b[i]) <= abs+rel*math.Abs(b[i])):
+			return fmt.Errorf("element %d of %s%v: got %v, want %v", i, want.Elem, want.Shape, a[i], b[i])
+		}
+	}
+	return nil
+}
