@@ -49,9 +49,9 @@ func (d *decoder) tensor(v view, initializer bool) (*tensor.Tensor, string, erro
 	}
 	if err := d.place(&p); err != nil {
 		if !d.opt.Lenient {
-			return nil, "", d.fail(v.off, fmt.Errorf("tensor %q: %w", p.name, err))
+			return nil, "", d.fail(v.off, fmt.Errorf("tensor %s: %w", quote(p.name), err))
 		}
-		d.report(graph.Finding{Severity: graph.Error, Where: fmt.Sprintf("tensor %q", p.name), Message: err.Error()})
+		d.report(graph.Finding{Severity: graph.Error, Where: "tensor " + quote(p.name), Message: err.Error()})
 	}
 	if !initializer {
 		p.meta.Name = p.name

@@ -52,7 +52,7 @@ func (d *decoder) placeExternal(p *tensorParts) error {
 		if !d.opt.Lenient {
 			return errors.New(what)
 		}
-		d.report(graph.Finding{Severity: graph.Warning, Where: fmt.Sprintf("tensor %q", p.name), Message: what})
+		d.report(graph.Finding{Severity: graph.Warning, Where: "tensor " + quote(p.name), Message: what})
 	}
 	switch {
 	case d.opt.External == ExternalSkip:
@@ -172,7 +172,7 @@ func openInside(dir, name string, hardLinks bool) (*os.File, int64, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("data file: %w", fullPath(err, dir))
 	}
-	size, err := checkOpened(f, hardLinks)
+	size, err := checkOpened(root, name, f, hardLinks)
 	if err != nil {
 		f.Close()
 		return nil, 0, &fs.PathError{Op: "open", Path: filepath.Join(dir, name), Err: err}
@@ -180,7 +180,10 @@ func openInside(dir, name string, hardLinks bool) (*os.File, int64, error) {
 	return f, size, nil
 }
 
-func checkOpened(f *os.File, hardLinks bool) (int64, error) {
+// checkOpened holds an open file against the rules, and returns its size. The number of its names is asked for by the name: as long as
+// that still means the open file, it is the one name that may exist. Asked for by the file alone, it could be one again because the name
+// in the folder was taken away after the file was opened.
+func checkOpened(root *os.Root, name string, f *os.File, hardLinks bool) (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return 0, err
@@ -188,7 +191,17 @@ func checkOpened(f *os.File, hardLinks bool) (int64, error) {
 	if !info.Mode().IsRegular() {
 		return 0, errNotRegular
 	}
-	if n := linkCount(f); n > 1 && !hardLinks {
+	if hardLinks {
+		return info.Size(), nil
+	}
+	named, err := root.Stat(name)
+	if err != nil {
+		return 0, fmt.Errorf("changed while it was opened: %w", err)
+	}
+	if !os.SameFile(info, named) {
+		return 0, errors.New("changed while it was opened; try again")
+	}
+	if n := linkCountOf(f, named); n > 1 {
 		return 0, fmt.Errorf("%w: it has %d names and may be a file from elsewhere", ErrHardLinks, n)
 	}
 	return info.Size(), nil
@@ -200,6 +213,15 @@ var (
 	ErrOutside   = errors.New("it lies outside of the model's folder")
 	ErrHardLinks = errors.New("the data file has hard links")
 )
+
+// linkCount is the number of names an open file has.
+func linkCount(f *os.File) uint64 {
+	info, err := f.Stat()
+	if err != nil {
+		return 1
+	}
+	return linkCountOf(f, info)
+}
 
 // fullPath puts the folder before the name in an error of os.Root.
 func fullPath(err error, dir string) error {

@@ -4,5 +4,5 @@ package onnxio
 
 import "os"
 
-// linkCount is the number of names a file has, which the system does not tell.
-func linkCount(*os.File) uint64 { return 1 }
+// linkCountOf is the number of names a file has, which the system does not tell.
+func linkCountOf(*os.File, os.FileInfo) uint64 { return 1 }

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// linkCount is the number of names an open file has.
-func linkCount(f *os.File) uint64 {
+// linkCountOf is the number of names an open file has.
+func linkCountOf(f *os.File, _ os.FileInfo) uint64 {
 	var info windows.ByHandleFileInformation
 	if windows.GetFileInformationByHandle(windows.Handle(f.Fd()), &info) != nil {
 		return 1

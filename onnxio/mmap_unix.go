@@ -28,12 +28,8 @@ func dropPages(b []byte) {
 	_ = unix.Madvise(b[skip:skip+n], unix.MADV_DONTNEED) // advice: failing costs memory, not correctness
 }
 
-// linkCount is the number of names an open file has.
-func linkCount(f *os.File) uint64 {
-	info, err := f.Stat()
-	if err != nil {
-		return 1
-	}
+// linkCountOf is the number of names that a file had at the moment of info.
+func linkCountOf(_ *os.File, info os.FileInfo) uint64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return uint64(st.Nlink)
 	}

@@ -34,10 +34,10 @@ func parseReference(list []tensor.KeyValue, outside bool) (r reference, odd []st
 		old, twice := seen[kv.Key]
 		switch {
 		case !externalKeys[kv.Key]:
-			odd = append(odd, fmt.Sprintf("external_data has the key %q, which the format does not know", kv.Key))
+			odd = append(odd, fmt.Sprintf("external_data has the key %s, which the format does not know", quote(kv.Key)))
 			continue
 		case twice && old != kv.Value:
-			return r, odd, fmt.Errorf("external_data gives %s twice: %q and %q", kv.Key, old, kv.Value)
+			return r, odd, fmt.Errorf("external_data gives %s twice: %s and %s", kv.Key, quote(old), quote(kv.Value))
 		case twice:
 			odd = append(odd, fmt.Sprintf("external_data gives %s twice", kv.Key))
 			continue
@@ -55,7 +55,7 @@ func parseReference(list []tensor.KeyValue, outside bool) (r reference, odd []st
 			r.checksum = kv.Value
 		case "basepath":
 			if kv.Value != "" && kv.Value != "." {
-				odd = append(odd, fmt.Sprintf("external_data has the basepath %q, of which readers make different files", kv.Value))
+				odd = append(odd, fmt.Sprintf("external_data has the basepath %s, of which readers make different files", quote(kv.Value)))
 			}
 		}
 		if err != nil {
@@ -67,7 +67,7 @@ func parseReference(list []tensor.KeyValue, outside bool) (r reference, odd []st
 		err = checkLocal(r.location)
 	}
 	if err != nil {
-		return r, odd, fmt.Errorf("external_data location %q: %w", r.location, err)
+		return r, odd, fmt.Errorf("external_data location %s: %w", quote(r.location), err)
 	}
 	return r, odd, nil
 }
@@ -76,15 +76,15 @@ func parseReference(list []tensor.KeyValue, outside bool) (r reference, odd []st
 func parseSize(s string) (int64, error) {
 	for _, c := range s {
 		if c < '0' || c > '9' {
-			return 0, fmt.Errorf("%q is not a whole number", s)
+			return 0, fmt.Errorf("%s is not a whole number", quote(s))
 		}
 	}
 	if len(s) > 1 && s[0] == '0' {
-		return 0, fmt.Errorf("%q is not a whole number: it begins with a zero", s)
+		return 0, fmt.Errorf("%s is not a whole number: it begins with a zero", quote(s))
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%q is not a whole number that fits 63 bits", s)
+		return 0, fmt.Errorf("%s is not a whole number that fits 63 bits", quote(s))
 	}
 	return n, nil
 }
@@ -97,12 +97,26 @@ func checkLocation(loc string) error {
 	return checkLocal(loc)
 }
 
+// maxPath is the most bytes that a path can have on Linux, the system that allows most.
+const maxPath = 4096
+
+// quote is %q of a text that may be as long as the file allows: of a long one, the beginning.
+func quote(s string) string {
+	const most = 120
+	if len(s) <= most {
+		return strconv.Quote(s)
+	}
+	return fmt.Sprintf("%q... (%d bytes)", s[:most], len(s))
+}
+
 // checkNames refuses names that mean something else on some system, by the rules of all at once, so that a model is as safe on one as on
 // another.
 func checkNames(loc string) error {
 	switch {
 	case loc == "":
 		return errors.New("is empty")
+	case len(loc) > maxPath:
+		return fmt.Errorf("has %d bytes, more than a path may have", len(loc))
 	case strings.ContainsRune(loc, 0):
 		return errors.New("has a zero byte")
 	case !utf8.ValidString(loc):
@@ -122,9 +136,9 @@ func checkNames(loc string) error {
 		switch {
 		case part == "." || part == "..":
 		case strings.HasSuffix(part, ".") || strings.HasSuffix(part, " "):
-			return fmt.Errorf("has %q, and Windows drops a dot or a space at the end of a name", part)
+			return fmt.Errorf("has %s, and Windows drops a dot or a space at the end of a name", quote(part))
 		case isDevice(part):
-			return fmt.Errorf("has %q, which is a device on Windows", part)
+			return fmt.Errorf("has %s, which is a device on Windows", quote(part))
 		}
 	}
 	return nil
