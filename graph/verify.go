@@ -19,13 +19,16 @@ func (m *Model) Verify() []Finding {
 		v.add("graph", "model", "", "has no graph")
 		return v.found
 	}
-	domains := map[string]bool{}
+	domains := map[string]int64{}
 	for _, o := range m.Opsets {
 		d := CanonicalDomain(o.Domain)
-		if domains[d] {
-			v.add("import", "model", "keep one", "imports domain %q twice", o.Domain)
+		switch version, twice := domains[d]; {
+		case twice && version == o.Version:
+			v.warn("import", "model", "keep one", "imports domain %q twice", o.Domain)
+		case twice:
+			v.add("import", "model", "keep one", "imports versions %d and %d of domain %q: tools differ in which counts", version, o.Version, o.Domain)
 		}
-		domains[d] = true
+		domains[d] = o.Version
 	}
 	v.graph(m.Graph, "graph", nil)
 	seen := map[OpID]bool{}
@@ -96,6 +99,11 @@ type verifier struct {
 
 func (v *verifier) add(rule, where, fix, format string, args ...any) {
 	v.found = append(v.found, Finding{Severity: Error, Rule: "verify/" + rule, Where: where, Message: fmt.Sprintf(format, args...), Fix: fix})
+}
+
+func (v *verifier) warn(rule, where, fix, format string, args ...any) {
+	v.add(rule, where, fix, format, args...)
+	v.found[len(v.found)-1].Severity = Warning
 }
 
 // scope is what is defined so far in a graph and the graphs around it.

@@ -100,9 +100,16 @@ func causalConv(c *call) error {
 
 // flexAttention: Q, K, V of rank 4; the result has Q's dims and V's head size.
 func flexAttention(c *call) error {
-	q, v := c.shape(0), c.shape(2)
-	if err := wantRank("query", q, 4); err != nil {
-		return err
+	q, k, v := c.shape(0), c.shape(1), c.shape(2)
+	for i, name := range []string{"query", "key", "value"} {
+		if err := wantRank(name, c.shape(i), 4); err != nil {
+			return err
+		}
+	}
+	if a, ok := k.Dim(2).Value(); ok {
+		if b, ok := v.Dim(2).Value(); ok && a != b {
+			return contradict("key has %d positions and value %d", a, b)
+		}
 	}
 	c.dims(0, c.elem(0), q.Dim(0), q.Dim(1), q.Dim(2), v.Dim(3))
 	for _, name := range []string{"score_mod", "prob_mod"} {

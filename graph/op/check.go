@@ -43,21 +43,21 @@ type checker struct {
 	unknown map[graph.OpID]bool // operators reported as not checked
 }
 
-func (c *checker) add(severity graph.Severity, where, fix, format string, args ...any) {
-	c.found = append(c.found, graph.Finding{Severity: severity, Where: where, Message: fmt.Sprintf(format, args...), Fix: fix})
+func (c *checker) add(rule string, severity graph.Severity, where, fix, format string, args ...any) {
+	c.found = append(c.found, graph.Finding{Severity: severity, Rule: rule, Where: where, Message: fmt.Sprintf(format, args...), Fix: fix})
 }
 
 func (c *checker) imports() {
 	m := c.m
 	switch {
 	case m.IRVersion == 0:
-		c.add(graph.Error, "model", "set the IR version", "has no IR version")
+		c.add("op/ir-version", graph.Error, "model", "set the IR version", "has no IR version")
 	case m.IRVersion > NewestIR:
-		c.add(graph.Error, "model", "", "has IR version %d; the newest known is %d", m.IRVersion, NewestIR)
+		c.add("op/ir-version", graph.Error, "model", "", "has IR version %d; the newest known is %d", m.IRVersion, NewestIR)
 	case m.IRVersion >= 3 && len(m.Opsets) == 0:
-		c.add(graph.Error, "model", "import the opset that it was written for", "imports no opset")
+		c.add("op/import", graph.Error, "model", "import the opset that it was written for", "imports no opset")
 	case m.IRVersion < 3 && len(m.Opsets) > 0:
-		c.add(graph.Error, "model", "set the IR version to 3", "imports opsets, which IR version %d does not have", m.IRVersion)
+		c.add("op/ir-version", graph.Error, "model", "set the IR version to 3", "imports opsets, which IR version %d does not have", m.IRVersion)
 	}
 	c.versions("model", m.Opsets)
 }
@@ -65,7 +65,7 @@ func (c *checker) imports() {
 func (c *checker) versions(where string, opsets []graph.OpsetID) {
 	for _, o := range opsets {
 		if newest := Newest(o.Domain); Known(o.Domain) && o.Version > int64(newest) {
-			c.add(graph.Warning, where, "", "imports opset %d of domain %q; the newest known is %d, whose operators are taken", o.Version, o.Domain, newest)
+			c.add("op/newer-opset", graph.Warning, where, "", "imports opset %d of domain %q; the newest known is %d, whose operators are taken", o.Version, o.Domain, newest)
 		}
 	}
 }
@@ -77,35 +77,65 @@ func (c *checker) formals() {
 	for _, v := range g.Inputs {
 		inputs[v] = true
 		c.formal("input", v)
+		c.overridable(v)
 	}
 	for _, v := range g.Outputs {
 		c.formal("output", v)
 	}
+	for _, v := range g.Inits {
+		c.sparse(v.Sparse, fmt.Sprintf("initializer %q", v.Name))
+	}
 	if c.m.IRVersion < 4 {
 		for _, v := range g.Inits {
 			if !inputs[v] {
-				c.add(graph.Error, fmt.Sprintf("initializer %q", v.Name), "set the IR version to 4",
+				c.add("op/ir-version", graph.Error, fmt.Sprintf("initializer %q", v.Name), "set the IR version to 4",
 					"is not an input as well, as IR version %d wants it", c.m.IRVersion)
 			}
 		}
 	}
 }
 
+// overridable checks that an input's type is that of the initializer of its name.
+func (c *checker) overridable(v *graph.Value) {
+	t := v.Type
+	switch {
+	case v.Const != nil:
+		t = graph.TypeOf(v.Const)
+	case v.Sparse != nil && v.Sparse.Values != nil:
+		t = graph.TensorType(v.Sparse.Values.Elem, graph.ConstShape(v.Sparse.Dims))
+	}
+	if why := conflict(v.Type, t); why != "" && v.Type.Kind != graph.KindSparseTensor {
+		c.add("op/initializer", graph.Error, fmt.Sprintf("input %q", v.Name), "state the initializer's type", "does not fit the initializer of its name: %s", why)
+	}
+}
+
 func (c *checker) formal(what string, v *graph.Value) {
 	where := fmt.Sprintf("%s %q", what, v.Name)
 	switch t := v.Type; {
-	case t.Kind == graph.KindUnknown && v.Const == nil:
-		c.add(graph.Error, where, "state its type", "has no type")
+	case t.Kind == graph.KindUnknown:
+		c.add("op/formal", graph.Error, where, "state its type", "has no type")
 	case t.Kind == graph.KindTensor && t.Elem == tensor.Undefined:
-		c.add(graph.Error, where, "state its element type", "has no element type")
+		c.add("op/formal", graph.Error, where, "state its element type", "has no element type")
 	case t.Kind == graph.KindTensor && !t.Elem.Known():
-		c.add(graph.Error, where, "", "has unknown element type %d", int(t.Elem))
+		c.add("op/formal", graph.Error, where, "", "has unknown element type %d", int(t.Elem))
 	case t.Kind == graph.KindTensor && !t.Shape.Known:
-		c.add(graph.Error, where, "state its rank", "has no shape")
+		c.add("op/formal", graph.Error, where, "state its rank", "has no shape")
+	}
+	for i, d := range v.Type.Shape.Dims {
+		if negative(d) {
+			c.add("op/negative-dim", graph.Warning, where, "name the dim, or leave it out", "dim %d is %s: readers differ in what that means", i, d)
+		}
 	}
 }
 
 func (c *checker) graph(g *graph.Graph, path string, f *graph.Function) {
+	if g.Name == "" && (f == nil || g != f.Body) {
+		where := "graph"
+		if path != "" {
+			where = strings.TrimSuffix(path, ": ")
+		}
+		c.add("op/name", graph.Error, where, "name it", "the graph has no name, which the format requires")
+	}
 	for n := range g.Nodes() {
 		where := fmt.Sprintf("%snode %q (%s)", path, n.Label(), n.ID)
 		c.node(n, where, f)
@@ -133,7 +163,7 @@ func (c *checker) node(n *graph.Node, where string, f *graph.Function) {
 		version = 1
 	}
 	if version == 0 && !c.imported(id.Domain, f) {
-		c.add(graph.Error, where, fmt.Sprintf("import an opset of domain %q", id.Domain), "the %s does not import domain %q", importer, id.Domain)
+		c.add("op/import", graph.Error, where, fmt.Sprintf("import an opset of domain %q", id.Domain), "the %s does not import domain %q", importer, id.Domain)
 		return
 	}
 	c.attrKinds(n, where, f)
@@ -148,7 +178,7 @@ func (c *checker) node(n *graph.Node, where string, f *graph.Function) {
 	}
 	if s.Deprecated {
 		fix := "convert the model to an opset that has its successor"
-		c.add(graph.Error, where, fix, "operator %s is deprecated in opset %d", id, version)
+		c.add("op/deprecated", graph.Error, where, fix, "operator %s is deprecated in opset %d", id, version)
 		return
 	}
 	c.counts(n, where, s)
@@ -175,17 +205,17 @@ func (c *checker) noSchema(n *graph.Node, where string, id graph.OpID, version i
 	if !Known(id.Domain) {
 		if !c.unknown[id] && id.Domain != microsoft {
 			c.unknown[id] = true
-			c.add(graph.Warning, where, "", "operator %s is neither of the standard nor a function of the model; its nodes are not checked", id)
+			c.add("op/foreign", graph.Warning, where, "", "operator %s is neither of the standard nor a function of the model; its nodes are not checked", id)
 		}
 		return
 	}
 	if versions := Versions(id.Domain, id.Op); len(versions) > 0 {
-		c.add(graph.Error, where, fmt.Sprintf("convert the model to opset %d; runtimes that know the operator may run it as it is", versions[0]),
+		c.add("op/version", graph.Error, where, fmt.Sprintf("convert the model to opset %d; runtimes that know the operator may run it as it is", versions[0]),
 			"operator %s exists from opset %d on, the model imports opset %d", id, versions[0], version)
 		return
 	}
 	if HasRule(id.Domain, id.Op) {
-		c.add(graph.Error, where, "load the model where it was written for, or replace the operator",
+		c.add("op/foreign-default", graph.Error, where, "load the model where it was written for, or replace the operator",
 			"operator %s is not of the standard; ONNX Runtime's optimizer writes it into the default domain", id)
 		return
 	}
@@ -193,24 +223,24 @@ func (c *checker) noSchema(n *graph.Node, where string, id graph.OpID, version i
 	if near := Nearest(id.Domain, id.Op); near != "" {
 		fix = "did you mean " + near + "?"
 	}
-	c.add(graph.Error, where, fix, "there is no operator %s in opset %d", id, version)
+	c.add("op/unknown-operator", graph.Error, where, fix, "there is no operator %s in opset %d", id, version)
 }
 
 func (c *checker) counts(n *graph.Node, where string, s *Schema) {
 	if k := n.NumIn(); k < s.MinIn || k > s.MaxIn {
-		c.add(graph.Error, where, "", "has %s, %s takes %s", plural(k, "input"), s.label(), bounds(s.MinIn, s.MaxIn))
+		c.add("op/count", graph.Error, where, "", "has %s, %s takes %s", plural(k, "input"), s.label(), bounds(s.MinIn, s.MaxIn))
 	}
 	if k := n.NumOut(); k < s.MinOut || k > s.MaxOut {
-		c.add(graph.Error, where, "", "has %s, %s gives %s", plural(k, "output"), s.label(), bounds(s.MinOut, s.MaxOut))
+		c.add("op/count", graph.Error, where, "", "has %s, %s gives %s", plural(k, "output"), s.label(), bounds(s.MinOut, s.MaxOut))
 	}
 	for i := range n.NumIn() {
-		if f := s.Input(i); f != nil && f.Option == Single && absent(n.In(i)) {
-			c.add(graph.Error, where, "", "input %d (%s) is omitted and not optional", i, f.Name)
+		if f := s.Input(i); f != nil && (f.Option == Single || f.Option == Variadic && !f.Heterogeneous) && absent(n.In(i)) {
+			c.add("op/omitted", graph.Error, where, "", "input %d (%s) is omitted and not optional", i, f.Name)
 		}
 	}
 	for i := range n.NumOut() {
 		if f := s.Output(i); f != nil && f.Option == Single && absent(n.Out(i)) {
-			c.add(graph.Error, where, "", "output %d (%s) is omitted and not optional", i, f.Name)
+			c.add("op/omitted", graph.Error, where, "", "output %d (%s) is omitted and not optional", i, f.Name)
 		}
 	}
 }
@@ -243,11 +273,18 @@ func (c *checker) attrKinds(n *graph.Node, where string, f *graph.Function) {
 	for _, a := range n.Attrs {
 		switch {
 		case a.Ref != "" && f == nil:
-			c.add(graph.Error, where, "", "attribute %s refers to parameter %q outside of a function", a.Name, a.Ref)
+			c.add("op/attribute-reference", graph.Error, where, "", "attribute %s refers to parameter %q outside of a function", a.Name, a.Ref)
 		case a.Ref != "" && !declares(f, a.Ref):
-			c.add(graph.Warning, where, "", "attribute %s refers to %q, which function %s does not declare", a.Name, a.Ref, f.ID)
+			c.add("op/attribute-reference", graph.Warning, where, "", "attribute %s refers to %q, which function %s does not declare", a.Name, a.Ref, f.ID)
 		case a.Ref == "" && a.Kind == graph.AttrUndefined && c.m.IRVersion >= 2:
-			c.add(graph.Error, where, "", "attribute %s has no type", a.Name)
+			c.add("op/attribute-kind", graph.Error, where, "", "attribute %s has no type", a.Name)
+		}
+		if other := otherValue(a); other != graph.AttrUndefined && a.Kind != graph.AttrUndefined {
+			c.add("op/attribute-values", graph.Error, where, "keep one value", "attribute %s is of kind %s and holds a value of kind %s as well", a.Name, a.Kind, other)
+		}
+		c.sparse(a.Sparse, fmt.Sprintf("%s, attribute %s", where, a.Name))
+		for _, s := range a.Sparses {
+			c.sparse(s, fmt.Sprintf("%s, attribute %s", where, a.Name))
 		}
 	}
 }
@@ -271,14 +308,14 @@ func (c *checker) attrs(n *graph.Node, where string, s *Schema) {
 			if near := s.nearestAttr(a.Name); near != "" {
 				fix = "did you mean " + near + "?"
 			}
-			c.add(graph.Error, where, fix, "%s has no attribute %s", s.label(), a.Name)
+			c.add("op/attribute-unknown", graph.Error, where, fix, "%s has no attribute %s", s.label(), a.Name)
 		case a.Kind != spec.Kind && a.Kind != graph.AttrUndefined:
-			c.add(graph.Error, where, "", "attribute %s is of kind %s, %s wants %s", a.Name, a.Kind, s.label(), spec.Kind)
+			c.add("op/attribute-kind", graph.Error, where, "", "attribute %s is of kind %s, %s wants %s", a.Name, a.Kind, s.label(), spec.Kind)
 		}
 	}
 	for _, spec := range s.Attrs {
 		if spec.Required && n.Attrs.Get(spec.Name) == nil {
-			c.add(graph.Error, where, "", "attribute %s is missing, %s requires it", spec.Name, s.label())
+			c.add("op/attribute-missing", graph.Error, where, "", "attribute %s is missing, %s requires it", spec.Name, s.label())
 		}
 	}
 }

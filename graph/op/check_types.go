@@ -22,7 +22,7 @@ func (c *checker) types(n *graph.Node, where string, s *Schema) {
 		}
 		place := fmt.Sprintf("%s %d (%s)", what, i, f.Name)
 		if !f.Types.has(c.env.typeOf(v), t) {
-			c.add(graph.Error, where, "insert a Cast, or convert to an opset whose "+s.Name+" allows it", "%s is %s, which %s does not allow", place, t, s.label())
+			c.add("op/type", graph.Error, where, "insert a Cast, or convert to an opset whose "+s.Name+" allows it", "%s is %s, which %s does not allow", place, t, s.label())
 			return
 		}
 		if f.Heterogeneous || strings.Contains(f.Type, "(") {
@@ -31,7 +31,7 @@ func (c *checker) types(n *graph.Node, where string, s *Schema) {
 		if old, ok := bound[f.Type]; !ok {
 			bound[f.Type], from[f.Type] = t, place
 		} else if old != t {
-			c.add(graph.Error, where, "insert a Cast", "%s is %s but %s is %s, and %s wants them alike", place, t, from[f.Type], old, s.label())
+			c.add("op/type", graph.Error, where, "insert a Cast", "%s is %s but %s is %s, and %s wants them alike", place, t, from[f.Type], old, s.label())
 		}
 	}
 	for i := range n.NumIn() {

@@ -11,6 +11,17 @@ func unary(c *call) error {
 	return nil
 }
 
+// alongAxis is unary with an axis that has to be one of the input's.
+func alongAxis(c *call) error {
+	c.set(0, c.in(0))
+	s := c.shape(0)
+	if !s.Known || c.attr("axis") == nil {
+		return nil
+	}
+	_, err := axis(c.attrInt("axis", 0), max(1, len(s.Dims)))
+	return err
+}
+
 // unaryData is unary that also follows contents.
 func unaryData(f func(graph.Dim) graph.Dim) rule {
 	return func(c *call) error {

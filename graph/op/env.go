@@ -195,7 +195,7 @@ func (e *Env) bind(v *graph.Value, found graph.Type) error {
 		if why := conflict(stated, found); why != "" {
 			err = contradict("value %q: %s", v.Name, why)
 			if e.report && e.run.dead == 0 {
-				e.run.report.Conflicts = append(e.run.report.Conflicts, graph.Finding{Severity: graph.Error,
+				e.run.report.Conflicts = append(e.run.report.Conflicts, graph.Finding{Severity: graph.Error, Rule: "op/stated-type",
 					Where: fmt.Sprintf("value %q", v.Name), Message: why, Fix: "drop the stated type, or infer with the override policy"})
 				err = nil
 			}

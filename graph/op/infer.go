@@ -192,7 +192,7 @@ func (e *Env) stopped(n *graph.Node, err error) {
 	if _, soft := err.(stop); !soft {
 		if b, ok := err.(contradiction); ok && e.run.dead == 0 {
 			e.run.report.Conflicts = append(e.run.report.Conflicts, graph.Finding{
-				Severity: graph.Error, Where: fmt.Sprintf("node %q (%s)", n.Label(), n.ID), Message: b.Error()})
+				Severity: graph.Error, Rule: "op/shape", Where: fmt.Sprintf("node %q (%s)", n.Label(), n.ID), Message: b.Error()})
 		}
 	}
 	for i := 0; i < n.NumOut(); i++ {

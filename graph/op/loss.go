@@ -8,6 +8,10 @@ import (
 // loss is NegativeLogLikelihoodLoss and SoftmaxCrossEntropyLoss: a scalar, or one number for each target; the second output of the
 // latter has the scores' type.
 func loss(c *call) error {
+	x, target := c.shape(0), c.shape(1)
+	if x.Known && target.Known && len(target.Dims) != len(x.Dims)-1 {
+		return contradict("input has shape %s and target %s, want one dim less", x, target)
+	}
 	if c.attrString("reduction", "mean") == "none" {
 		c.tensor(0, c.elem(0), c.shape(1))
 	} else {

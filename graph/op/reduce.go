@@ -9,7 +9,7 @@ import (
 func reduce(since int, f func([]graph.Dim) graph.Dim) rule {
 	return func(c *call) error {
 		elem, s := c.elem(0), c.shape(0)
-		keep := c.attrInt("keepdims", 1) != 0
+		keep := c.attrInt("keepdims", 1) == 1
 		axes, given, ok := c.axes(1, since)
 		if len(axes) == 0 && ok {
 			given = false
@@ -75,7 +75,7 @@ func argExtreme(c *call) error {
 		c.tensor(0, tensor.Int64, graph.Shape{})
 		return nil
 	}
-	shape, err := reduceShape(s, []int64{c.attrInt("axis", 0)}, true, true, c.attrInt("keepdims", 1) != 0)
+	shape, err := reduceShape(s, []int64{c.attrInt("axis", 0)}, true, true, c.attrInt("keepdims", 1) == 1)
 	c.tensor(0, tensor.Int64, shape)
 	return err
 }

@@ -8,6 +8,14 @@ import (
 
 func resize(c *call) error {
 	x := c.shape(0)
+	if c.opset >= 13 {
+		if !c.has(2) && !c.has(3) {
+			return contradict("neither scales nor sizes are given")
+		}
+		if s, ok := c.floats(2); ok && len(s) > 0 && c.has(3) {
+			return contradict("both scales and sizes are given")
+		}
+	}
 	if !x.Known {
 		c.tensor(0, c.elem(0), graph.Shape{})
 		return nil

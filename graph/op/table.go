@@ -30,8 +30,9 @@ func ruleTable() map[Key]rule {
 	}{
 		// elementwise.go
 		{"", unary, []string{"Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Celu", "Cos", "Cosh", "Elu", "Erf", "Exp",
-			"Gelu", "HardSigmoid", "HardSwish", "Hardmax", "LeakyRelu", "Log", "LogSoftmax", "Mish", "PRelu", "Reciprocal", "Selu",
-			"Shrink", "Sigmoid", "Sin", "Sinh", "Softmax", "Softplus", "Softsign", "Swish", "Tan", "Tanh", "ThresholdedRelu"}},
+			"Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Log", "Mish", "PRelu", "Reciprocal", "Selu",
+			"Shrink", "Sigmoid", "Sin", "Sinh", "Softplus", "Softsign", "Swish", "Tan", "Tanh", "ThresholdedRelu"}},
+		{"", alongAxis, []string{"Hardmax", "LogSoftmax", "Softmax"}},
 		{"", unaryData(absDim), []string{"Abs"}},
 		{"", unaryData(negDim), []string{"Neg"}},
 		{"", unaryData(signDim), []string{"Sign"}},

@@ -36,6 +36,9 @@ func tfIdfVectorizer(c *call) error {
 		}
 		width = graph.Const(top + 1)
 	}
+	if s.Known && len(s.Dims) != 1 && len(s.Dims) != 2 {
+		return contradict("input has shape %s, want rank 1 or 2", s)
+	}
 	switch s.Rank() {
 	case 0, 1:
 		c.dims(0, tensor.Float32, width)

@@ -41,7 +41,7 @@ func reduceOps() []OpDef {
 			a := p.Attrs()
 			return &reduceExec{
 				op: r.op, attr: a.Ints("axes"), opset: p.Opset, since: r.input,
-				keep: a.Int("keepdims", 1) != 0, noop: a.Int("noop_with_empty_axes", 0) != 0,
+				keep: a.Int("keepdims", 1) == 1, noop: a.Int("noop_with_empty_axes", 0) != 0,
 			}, nil
 		}, 0)})
 	}

@@ -10,7 +10,7 @@ func alongOps() []OpDef {
 	arg := func(largest bool) func(*Prep) (Exec, error) {
 		return func(p *Prep) (Exec, error) {
 			a := p.Attrs()
-			return &argExec{largest, a.Int("axis", 0), a.Int("keepdims", 1) != 0, a.Int("select_last_index", 0) != 0}, nil
+			return &argExec{largest, a.Int("axis", 0), a.Int("keepdims", 1) == 1, a.Int("select_last_index", 0) != 0}, nil
 		}
 	}
 	cum := func(product bool) func(*Prep) (Exec, error) {
