@@ -110,8 +110,11 @@ func (s *saver) save(m *graph.Model, path string) error {
 // are the same when the system says so, whatever their names.
 func (s *saver) refuseSource(m *graph.Model, path string) error {
 	at, err := s.disk.lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
-		return nil // there is none
+		return err
 	}
 	all, _, err := tensorsOf(m)
 	if err != nil {
@@ -138,8 +141,11 @@ func (s *saver) room(p *plan, path string) error {
 	free, known := s.disk.free(dir)
 	need := s.total + s.total/20
 	if s.opt.DataName != "" && p.size > 0 {
-		if _, err := s.disk.lstat(filepath.Join(dir, s.opt.DataName)); err == nil {
-			need += p.size
+		switch _, err := s.disk.lstat(filepath.Join(dir, s.opt.DataName)); {
+		case err == nil:
+			need += p.size + p.size/20 // it may be taken over, by way of a second copy
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
 		}
 	}
 	if known && free < need {

@@ -3,7 +3,6 @@ package onnxio
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -269,104 +268,6 @@ func TestSaveCancelled(t *testing.T) {
 	}})
 	require.ErrorIs(t, err, context.Canceled)
 	require.Empty(t, names(t, dir))
-}
-
-// faulty fails the call with a given number, and counts them.
-type faulty struct {
-	osDisk
-	calls, failAt int
-}
-
-var errInjected = errors.New("injected")
-
-func (d *faulty) fails() bool {
-	d.calls++
-	return d.calls == d.failAt
-}
-
-func (d *faulty) create(path string) (sink, error) {
-	if d.fails() {
-		return nil, errInjected
-	}
-	f, err := d.osDisk.create(path)
-	return &faultySink{f, d}, err
-}
-
-func (d *faulty) rename(from, to string) error {
-	if d.fails() {
-		return errInjected
-	}
-	return d.osDisk.rename(from, to)
-}
-
-func (d *faulty) remove(path string) error {
-	if d.fails() {
-		return errInjected
-	}
-	return d.osDisk.remove(path)
-}
-
-func (d *faulty) syncDir(path string) error {
-	if d.fails() {
-		return errInjected
-	}
-	return d.osDisk.syncDir(path)
-}
-
-type faultySink struct {
-	sink
-	d *faulty
-}
-
-func (s *faultySink) Write(b []byte) (int, error) {
-	if s.d.fails() {
-		n, _ := s.sink.Write(b[:len(b)/2])
-		return n, errInjected
-	}
-	return s.sink.Write(b)
-}
-
-func (s *faultySink) Sync() error {
-	if s.d.fails() {
-		return errInjected
-	}
-	return s.sink.Sync()
-}
-
-func (s *faultySink) Close() error {
-	if s.d.fails() {
-		s.sink.Close()
-		return errInjected
-	}
-	return s.sink.Close()
-}
-
-// Whichever call fails, the path holds the old or the new model, whole, and no unfinished file is left.
-func TestSaveFaults(t *testing.T) {
-	for failAt := 1; ; failAt++ {
-		dir := t.TempDir()
-		path := filepath.Join(dir, "m.onnx")
-		require.NoError(t, Save(small(1), path, SaveOptions{External: ExternalAlways}))
-		m := load(t, path)
-		m.Graph.Find("w1").Const = tensor.Zeros(tensor.Float32, 32, 32)
-		oldValues, newValues := values(load(t, path)), values(m)
-		d := &faulty{failAt: failAt}
-		err := (&saver{disk: d}).save(m, path)
-		got := values(load(t, path))
-		if err == nil {
-			require.Equal(t, newValues, got)
-		} else {
-			require.ErrorIs(t, err, errInjected)
-			require.Contains(t, []map[string][32]byte{oldValues, newValues}, got, "call %d", failAt)
-		}
-		left, err := Leftovers(dir)
-		require.NoError(t, err)
-		require.Empty(t, left, "call %d", failAt)
-		if d.calls < failAt {
-			require.Greater(t, failAt, 10)
-			return
-		}
-	}
 }
 
 func TestLeftovers(t *testing.T) {

@@ -17,13 +17,15 @@ import (
 // write makes the data file and the model file under temporary names and then gives them theirs, the model last.
 func (s *saver) write(m *graph.Model, p *plan, path string) error {
 	var mode fs.FileMode
-	if info, err := s.disk.lstat(path); err == nil {
-		switch {
-		case info.Mode().IsRegular():
-			mode = info.Mode().Perm()
-		case info.Mode()&fs.ModeSymlink == 0:
-			return &fs.PathError{Op: "save", Path: path, Err: errNotRegular}
-		}
+	info, err := s.disk.lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case info.Mode().IsRegular():
+		mode = info.Mode().Perm()
+	case info.Mode()&fs.ModeSymlink == 0:
+		return &fs.PathError{Op: "save", Path: path, Err: errNotRegular}
 	}
 	if len(p.order) == 0 {
 		return s.publish(m, p, path, mode, nil, target{})
