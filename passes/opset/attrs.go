@@ -386,3 +386,22 @@ func scanFront(s *site) error {
 	}
 	return nil
 }
+
+// constantInit makes an initializer of a constant whose type Constant did not give.
+func constantInit(s *site) error {
+	v := s.n.Out(0)
+	t := s.n.Attrs.Tensor("value")
+	if s.f != nil || t == nil || v == nil || s.older.TypeFault(s.n) == "" {
+		return nil
+	}
+	if v.IsOutput() {
+		s.give(s.unary("Identity", s.constant("value", t)))
+		return nil
+	}
+	s.c.needIR(4)
+	s.g.Remove(s.n)
+	v.Const, v.Type = t, graph.TypeOf(t)
+	s.g.Adopt(v)
+	s.g.Inits = append(s.g.Inits, v)
+	return nil
+}

@@ -233,7 +233,8 @@ func oneHotWrap(s *site) error {
 		depth = s.unary("Squeeze", depth, graph.IntsAttr("axes", 0))
 	}
 	depth = s.unary("Cast", depth, graph.IntAttr("to", int64(elem(idx))))
-	s.put(0, s.op("Where", []*graph.Value{s.binary("Less", idx, zero), s.binary("Add", idx, depth), idx}))
+	idx = s.op("Where", []*graph.Value{s.binary("Less", idx, zero), s.binary("Add", idx, depth), idx})
+	s.put(0, s.op("Where", []*graph.Value{s.binary("Less", idx, zero), depth, idx})) // still negative: out of range, as depth is
 	return nil
 }
 

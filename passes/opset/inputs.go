@@ -148,14 +148,20 @@ func splitSizes(s *site) error {
 		return nil
 	}
 	parts := s.n.Attrs.Int("num_outputs", int64(s.n.NumOut()))
-	size, ok := s.n.In(0).Type.Shape.Dim(int(s.n.Attrs.Int("axis", 0))).Value()
-	if !ok {
-		return refuse(NoShape, "", "whether num_outputs = %d divides the axis is not known", parts)
-	}
 	if parts < 1 || parts != int64(s.n.NumOut()) {
 		return refuse(Malformed, "", "num_outputs = %d and there are %d outputs", parts, s.n.NumOut())
 	}
 	s.drop("num_outputs")
+	axis := s.n.Attrs.Int("axis", 0)
+	size, ok := s.n.In(0).Type.Shape.Dim(int(axis)).Value()
+	if !ok {
+		length := s.extent(s.unary("Shape", s.n.In(0)), axis)
+		each := s.binary("Div", s.binary("Add", length, s.ints("round", parts-1)), s.ints("parts", parts))
+		lens := slices.Repeat([]*graph.Value{each}, int(parts))
+		lens[parts-1] = s.binary("Sub", length, s.binary("Mul", each, s.ints("before", parts-1)))
+		s.put(1, s.op("Concat", lens, graph.IntAttr("axis", 0)))
+		return nil
+	}
 	if size%parts == 0 {
 		return nil
 	}

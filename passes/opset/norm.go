@@ -29,6 +29,14 @@ func (s *site) lift(v *graph.Value, behind int64) (*graph.Value, error) {
 	return s.unary("Unsqueeze", v, graph.IntsAttr("axes", axes...)), nil
 }
 
+// squeeze drops axes of size 1.
+func (s *site) squeeze(v *graph.Value, axes ...int64) *graph.Value {
+	if s.ver >= 13 {
+		return s.binary("Squeeze", v, s.ints("axes", axes...))
+	}
+	return s.unary("Squeeze", v, graph.IntsAttr("axes", axes...))
+}
+
 // mean is ReduceMean in the form of the site's opset.
 func (s *site) mean(x *graph.Value, axes ...int64) *graph.Value {
 	return s.reduce("ReduceMean", x, 18, axes...)
@@ -123,7 +131,7 @@ func batchNoTraining(s *site) error {
 		if err != nil {
 			return err
 		}
-		batch = s.cast(s.unary("Squeeze", batch, graph.IntsAttr("axes", axes...)), elem(old))
+		batch = s.cast(s.squeeze(batch, axes...), elem(old))
 		outs = append(outs, s.binary("Add", s.binary("Mul", old, momentum), s.binary("Mul", batch, rest)))
 	}
 	s.give(outs...)

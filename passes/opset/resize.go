@@ -60,7 +60,9 @@ func narrow(v []float64) []float32 {
 
 // upsampleToResize: Resize also shrinks.
 func upsampleToResize(s *site) error {
-	s.give(s.op("Resize", s.n.Inputs(), s.n.Attrs...))
+	k := s.node("Resize", s.n.Inputs(), 1, s.n.Attrs...)
+	s.c.enlarges[k] = true
+	s.give(k.Out(0))
 	return nil
 }
 
@@ -76,14 +78,37 @@ func resizeToUpsample(s *site) error {
 	return nil
 }
 
-// resizeModes: version 10 lays pixels at their upper left corner and rounds down.
+// resizeModes: version 10 lays pixels at their upper left corner, and takes the one before when it enlarges and the one behind when it
+// shrinks.
 func resizeModes(s *site) error {
-	scales := s.n.In(1)
-	s.n.SetIn(1, s.constant("roi", tensor.Of([]float32{}, 0)))
-	s.put(2, scales)
-	s.set(graph.StringAttr("coordinate_transformation_mode", "asymmetric"))
-	s.set(graph.StringAttr("nearest_mode", "floor"))
+	x, input := s.n.In(0), s.n.In(1)
+	if s.n.Attrs.String("mode", "nearest") != "nearest" || s.c.enlarges[s.n] {
+		s.give(s.asymmetric(x, input, "floor"))
+		return nil
+	}
+	scales, ok := s.floats(input)
+	if !ok {
+		return refuse(NotConst, "", "input scales is not constant, and version 10 rounds positions down or up depending on it")
+	}
+	var parts [2][]float32 // enlarging, shrinking
+	for _, v := range scales {
+		parts[0] = append(parts[0], max(float32(v), 1))
+		parts[1] = append(parts[1], min(float32(v), 1))
+	}
+	one := func(v float32) bool { return v == 1 }
+	for i, round := range []string{"floor", "ceil"} {
+		if !slices.ContainsFunc(parts[i], func(v float32) bool { return !one(v) }) && (i == 0 || x != s.n.In(0)) {
+			continue // nothing to do this way, unless the other way has nothing to do either
+		}
+		x = s.asymmetric(x, s.constant("scales", tensor.Of(parts[i], int64(len(parts[i])))), round)
+	}
+	s.give(x)
 	return nil
+}
+
+func (s *site) asymmetric(x, scales *graph.Value, round string) *graph.Value {
+	attrs := append([]*graph.Attr{graph.StringAttr("coordinate_transformation_mode", "asymmetric"), graph.StringAttr("nearest_mode", round)}, s.n.Attrs...)
+	return s.op("Resize", []*graph.Value{x, s.constant("roi", tensor.Of([]float32{}, 0)), scales}, attrs...)
 }
 
 func resizeNoModes(s *site) error {
@@ -95,10 +120,12 @@ func resizeNoModes(s *site) error {
 	coord := s.n.Attrs.String("coordinate_transformation_mode", "half_pixel")
 	round := s.n.Attrs.String("nearest_mode", "round_prefer_floor")
 	whole := scales != nil && !slices.ContainsFunc(scales, func(v float32) bool { return v != float32(int64(v)) || v < 1 })
+	up := scales != nil && !slices.ContainsFunc(scales, func(v float32) bool { return v < 1 })
+	down := scales != nil && !slices.ContainsFunc(scales, func(v float32) bool { return v > 1 })
 	switch {
 	case mode == "cubic":
 		return refuse(NoAttr, "", "attribute mode = cubic came with version 11")
-	case coord == "asymmetric" && (mode == "linear" || round == "floor"):
+	case coord == "asymmetric" && (mode == "linear" || up && round == "floor" || down && round == "ceil"):
 	case mode == "nearest" && whole && (coord == "asymmetric" && round == "floor" || coord == "half_pixel" || coord == "pytorch_half_pixel" && !slices.Contains(s.outDims(), 1)):
 	default:
 		return refuse(NoAttr, "", "coordinate_transformation_mode = %s with nearest_mode = %s and mode = %s came with version 11", coord, round, mode)

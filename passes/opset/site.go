@@ -57,7 +57,7 @@ func (s *site) cross() (How, error) {
 	}
 	switch {
 	case to == nil:
-		return "", refuse(NoOperator, fmt.Sprintf("convert to opset %d or above", s.newer.Since), "there is no such operator before opset %d", s.newer.Since)
+		return "", refuse(NoOperator, fmt.Sprintf("convert to opset %d or above; where its inputs are constant, onnx-rewrite rewrite --clean folds it away", s.newer.Since), "there is no such operator before opset %d", s.newer.Since)
 	case to.Deprecated:
 		return "", refuse(Deprecated, "", "the operator is deprecated in opset %d", to.Since)
 	}

@@ -11,21 +11,23 @@ import (
 
 // converter carries the nodes of one domain after the other.
 type converter struct {
-	m       *graph.Model
-	oldIR   bool // the model is of an IR version whose initializers are all inputs and constant all the same
-	domain  string
-	to      int
-	ir      int64 // IR version that the result needs
-	env     *op.Env
-	data    func(*graph.Value) *op.Data // contents of small integer values, before anything was edited
-	local   map[graph.OpID]bool         // model-local functions: their calls stay
-	refused []Refusal
-	report  Report
-	counts  map[Change]int
+	m      *graph.Model
+	oldIR  bool // the model is of an IR version whose initializers are all inputs and constant all the same
+	domain string
+	to     int
+	ir     int64 // IR version that the result needs
+	env    *op.Env
+	data   func(*graph.Value) *op.Data // contents of small integer values, before anything was edited
+	local  map[graph.OpID]bool         // model-local functions: their calls stay
+	// enlarges are the Resize nodes that were Upsample: no scale of theirs is below 1.
+	enlarges map[*graph.Node]bool
+	refused  []Refusal
+	report   Report
+	counts   map[Change]int
 }
 
 func newConverter(m *graph.Model) *converter {
-	c := &converter{m: m.Clone(), oldIR: m.IRVersion < 4, local: map[graph.OpID]bool{}, counts: map[Change]int{}}
+	c := &converter{m: m.Clone(), oldIR: m.IRVersion < 4, local: map[graph.OpID]bool{}, enlarges: map[*graph.Node]bool{}, counts: map[Change]int{}}
 	for _, f := range m.Functions {
 		c.local[f.ID.Canonical()] = true
 	}

@@ -179,6 +179,10 @@ func writeTrilu(s *site) error {
 	if err != nil {
 		return err
 	}
+	if mask := s.triangle(); mask != nil {
+		s.give(s.op("Where", []*graph.Value{s.constant("outside", mask), zero, x}))
+		return nil
+	}
 	shape := s.unary("Shape", x)
 	size := func(axis int64) *graph.Value {
 		return s.op("Gather", []*graph.Value{s.extent(shape, axis), s.int("first", 0)})
@@ -200,7 +204,32 @@ func writeTrilu(s *site) error {
 	return nil
 }
 
-// extent is the dim of a shape at an axis counted from the back, as a vector of one.
+// maxMask bounds the elements of a mask that is stored.
+const maxMask = 1 << 20
+
+// triangle is the mask of what Trilu drops, where size and diagonal are known; else nil.
+func (s *site) triangle() *tensor.Tensor {
+	shape := s.n.In(0).Type.Shape
+	rows, ok1 := shape.Dim(-2).Value()
+	cols, ok2 := shape.Dim(-1).Value()
+	k := []int64{0}
+	if s.n.In(1) != nil {
+		k, _ = s.integers(s.n.In(1))
+	}
+	if !ok1 || !ok2 || len(k) != 1 || rows < 0 || cols < 0 || rows > maxMask || cols > maxMask || rows*cols > maxMask {
+		return nil
+	}
+	upper := s.n.Attrs.Int("upper", 1) != 0
+	out := make([]bool, 0, rows*cols)
+	for i := range rows {
+		for j := range cols {
+			out = append(out, upper && j-i < k[0] || !upper && j-i > k[0])
+		}
+	}
+	return tensor.Of(out, rows, cols)
+}
+
+// extent is the dim of a shape at an axis, as a vector of one.
 func (s *site) extent(shape *graph.Value, axis int64) *graph.Value {
 	end := axis + 1
 	if end == 0 {
@@ -309,5 +338,55 @@ func writeLoss(s *site) error {
 	}
 	outs[0] = loss
 	s.give(outs...)
+	return nil
+}
+
+// writeEqual compares floats with the operators that took them before 11: neither less nor greater, and no NaN on either side.
+func writeEqual(s *site) error {
+	a, b := s.n.In(0), s.n.In(1)
+	switch elem(a) {
+	case tensor.Float32, tensor.Float64, tensor.Float16:
+	default:
+		return nil
+	}
+	k, err := s.floatsOf(a, "number", 0, 1)
+	if err != nil {
+		return err
+	}
+	number := func(v *graph.Value) *graph.Value {
+		return s.binary("Or", s.binary("Less", v, k[1]), s.binary("Greater", v, k[0]))
+	}
+	same := s.unary("Not", s.binary("Or", s.binary("Less", a, b), s.binary("Greater", a, b)))
+	s.give(s.binary("And", same, s.binary("And", number(a), number(b))))
+	return nil
+}
+
+// lastIndex finds the last extreme as the first one of the reversed axis.
+func lastIndex(s *site) error {
+	if s.n.Attrs.Int("select_last_index", 0) == 0 {
+		s.drop("select_last_index")
+		return nil
+	}
+	x, axis := s.n.In(0), s.n.Attrs.Int("axis", 0)
+	back := s.op("Slice", []*graph.Value{x, s.ints("start", -1), s.ints("end", math.MinInt64+1), s.ints("axes", axis), s.ints("step", -1)})
+	i := s.unary(s.n.ID.Op, back, graph.IntAttr("axis", axis), graph.IntAttr("keepdims", s.n.Attrs.Int("keepdims", 1)))
+	last := s.binary("Sub", s.binary("Gather", s.unary("Shape", x), s.int("axis", axis)), s.int("one", 1))
+	s.give(s.binary("Sub", last, i))
+	return nil
+}
+
+// columnsFirst writes DepthToSpace's other order as a transposition.
+func columnsFirst(s *site) error {
+	if mode := s.n.Attrs.String("mode", "DCR"); mode != "CRD" {
+		return only("mode", "DCR")(s)
+	}
+	d, ok := dims(s.n.In(0))
+	size := s.n.Attrs.Int("blocksize", 0)
+	if !ok || len(d) != 4 || size < 1 || d[1]%(size*size) != 0 {
+		return refuse(NoShape, "", "attribute mode = CRD came with version 11, and the input's shape is not known")
+	}
+	y := s.binary("Reshape", s.n.In(0), s.ints("blocks", d[0], d[1]/(size*size), size, size, d[2], d[3]))
+	y = s.unary("Transpose", y, graph.IntsAttr("perm", 0, 1, 4, 2, 5, 3))
+	s.give(s.binary("Reshape", y, s.ints("image", d[0], d[1]/(size*size), d[2]*size, d[3]*size)))
 	return nil
 }
