@@ -3,13 +3,19 @@
 package onnxio
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/onnx-rewrite/onnx-rewrite/graph"
 )
 
 // endlessSave names, in the child process of TestKilledSave, the path that it writes to until it is killed.
@@ -21,39 +27,99 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	for i := 0; ; i++ {
-		if err := Save(small(byte(i%2)), path, SaveOptions{External: ExternalAlways}); err != nil {
+		if err := Save(small(byte(i%killedModels)), path, endlessOptions(i)); err != nil {
 			os.Stderr.WriteString(err.Error())
 			os.Exit(3)
+		}
+		if i == 0 {
+			os.Stdout.WriteString("saving\n")
 		}
 	}
 }
 
-// A process that saves over one path again and again is killed at some moment: the path holds one of its models, whole, with its data.
+const killedModels = 16
+
+// endlessOptions are those of the i-th save: mostly a data file of its own name, sometimes none, sometimes a fixed name.
+func endlessOptions(i int) SaveOptions {
+	switch i % 5 {
+	case 3:
+		return SaveOptions{External: ExternalNever}
+	case 4:
+		return SaveOptions{External: ExternalAlways, DataName: "fixed.bin"}
+	}
+	return SaveOptions{External: ExternalAlways}
+}
+
+// A process that saves over one path again and again is killed at some moment: the path holds one of its models, whole, with its data and
+// the right checksum. What the killed ones left is found and removed. ONNXIO_KILLS is the number of kills.
 func TestKilledSave(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "m.onnx")
-	require.NoError(t, Save(small(0), path, SaveOptions{External: ExternalAlways}))
-	either := []map[string][32]byte{values(small(0)), values(small(1))}
-	kills := 30
-	if testing.Short() {
-		kills = 5
+	var either []map[string][32]byte
+	for i := range killedModels {
+		either = append(either, values(small(byte(i))))
 	}
+	kills := 100
+	if n, err := strconv.Atoi(os.Getenv("ONNXIO_KILLS")); err == nil {
+		kills = n
+	} else if testing.Short() {
+		kills = 10
+	}
+	var left, orphans int
 	for i := range kills {
 		child := exec.Command(self)
 		child.Env = append(os.Environ(), endlessSave+"="+path)
+		out, err := child.StdoutPipe()
+		require.NoError(t, err)
 		require.NoError(t, child.Start())
-		time.Sleep(20*time.Millisecond + time.Duration(i)*1700*time.Microsecond)
+		_, err = out.Read(make([]byte, 1))
+		require.NoError(t, err)
+		time.Sleep(time.Duration(rand.N(20_000)) * time.Microsecond)
 		require.NoError(t, child.Process.Kill())
 		_ = child.Wait()
 		require.Equal(t, -1, child.ProcessState.ExitCode(), "the child ended by itself")
-		require.Contains(t, either, values(load(t, path)))
+
+		m := load(t, path)
+		require.Contains(t, either, values(m), "kill %d", i)
+		for _, loc := range Locations(m) {
+			sum := sha1.Sum(readFile(t, filepath.Join(dir, loc)))
+			require.Equal(t, checksumOf(t, m), hex.EncodeToString(sum[:]), "kill %d", i)
+		}
+		require.NoError(t, m.Close())
+		if i%4 != 3 && i < kills-1 {
+			continue // a later save lives with what is left
+		}
+		garbage, err := GC(dir, GCOptions{})
+		require.NoError(t, err)
+		for _, g := range garbage {
+			require.Empty(t, g.Kept)
+			if isTempName(filepath.Base(g.Path)) {
+				left++
+			} else {
+				orphans++
+			}
+		}
+		m = load(t, path)
+		require.Contains(t, either, values(m), "kill %d", i)
+		for _, name := range names(t, dir) {
+			require.Contains(t, append(Locations(m), "m.onnx", "fixed.bin"), name)
+		}
+		require.NoError(t, m.Close())
 	}
-	left, err := Leftovers(dir)
-	require.NoError(t, err)
-	t.Logf("%d kills left %d unfinished files", kills, len(left))
-	for _, name := range left {
-		require.NoError(t, os.Remove(name))
+	t.Logf("%d kills left %d unfinished files and %d data files that no model named", kills, left, orphans)
+}
+
+// checksumOf is the checksum that the first external tensor of a model gives.
+func checksumOf(t *testing.T, m *graph.Model) string {
+	t.Helper()
+	for _, v := range m.Graph.Inits {
+		if isReference(v.Const) {
+			ref, _, err := parseReference(v.Const.Meta.External, false)
+			require.NoError(t, err)
+			return ref.checksum
+		}
 	}
+	return ""
 }
