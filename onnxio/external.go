@@ -89,17 +89,26 @@ func (x *externals) file(location string) *dataFile {
 	f := x.files[key]
 	if f == nil {
 		f = &dataFile{}
-		f.mapping, f.err = x.open(filepath.FromSlash(key))
+		f.mapping, f.err = x.mapped(filepath.FromSlash(key))
 		x.files[key] = f
 	}
 	return f
+}
+
+func (x *externals) mapped(location string) (*mapping, error) {
+	f, size, err := x.open(location)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return mapFile(f, size)
 }
 
 // open opens a data file below the model's folder. A link may lead elsewhere inside that folder, or into the folder of the file that the
 // model's own name is a link to: that is how caches lay out models whose files are links into one store. Links, and a location itself,
 // may also lead into the folder that the caller allows. Whichever it is, the file is opened through an os.Root on that folder, so that
 // nothing that changes meanwhile leads out of it.
-func (x *externals) open(location string) (*mapping, error) {
+func (x *externals) open(location string) (*os.File, int64, error) {
 	dir := filepath.Dir(x.model)
 	target := location
 	if !filepath.IsAbs(location) {
@@ -107,17 +116,18 @@ func (x *externals) open(location string) (*mapping, error) {
 	}
 	err := error(&fs.PathError{Op: "open", Path: target, Err: ErrOutside})
 	if filepath.IsLocal(location) {
-		var m *mapping
-		if m, err = x.openIn(dir, location); err == nil || errors.Is(err, fs.ErrNotExist) {
-			return m, err
+		var f *os.File
+		var size int64
+		if f, size, err = openInside(dir, location, x.hardLinks); err == nil || errors.Is(err, fs.ErrNotExist) {
+			return f, size, err
 		}
 	}
 	real, e := filepath.EvalSymlinks(target)
 	if e != nil {
 		if errors.Is(err, ErrOutside) {
-			return nil, e
+			return nil, 0, e
 		}
-		return nil, err
+		return nil, 0, err
 	}
 	var bases []string
 	if model, e := filepath.EvalSymlinks(x.model); e == nil && model != filepath.Clean(x.model) && filepath.IsLocal(location) {
@@ -130,7 +140,7 @@ func (x *externals) open(location string) (*mapping, error) {
 	}
 	for _, base := range bases {
 		if rel, ok := inside(base, real); ok {
-			return x.openIn(base, rel)
+			return openInside(base, rel, x.hardLinks)
 		}
 	}
 	if home, e := filepath.EvalSymlinks(dir); e == nil {
@@ -138,7 +148,7 @@ func (x *externals) open(location string) (*mapping, error) {
 			err = fmt.Errorf("%w: %w", err, ErrOutside)
 		}
 	}
-	return nil, err
+	return nil, 0, err
 }
 
 // inside is the path from base to target when target lies below it. Both are free of links.
@@ -150,15 +160,6 @@ func inside(base, target string) (string, bool) {
 	}
 	rel, err := filepath.Rel(base, target)
 	return rel, err == nil && filepath.IsLocal(rel)
-}
-
-func (x *externals) openIn(dir, name string) (*mapping, error) {
-	f, size, err := openInside(dir, name, x.hardLinks)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return mapFile(f, size)
 }
 
 // openInside opens the regular file name in the folder dir, from which no link leads out, and checks what was opened, not the name.
