@@ -22,9 +22,29 @@ import tarfile
 import onnx
 from onnx import TensorProto, helper
 
-# kind of difference: what the side that refuses says must match.
-# "ours": we refuse what the checker accepts. "theirs": the checker refuses what we accept.
-ALLOWED = []
+# Who refuses alone, in which models (those that are as they are have their own names), and what it says. Each has its row in docs/checks.md.
+SEEN_FURTHER = r"op/(shape|stated-type) "
+ALLOWED = [
+    # We refuse, the checker accepts.
+    ("ours", r"^opset_twice ", r"verify/import "),
+    ("ours", r"^attribute_reference ", r"outside of a function"),
+    ("ours", r"^output_type ", r"op/formal .*has no element type"),
+    ("ours", r"^function_output_missing ", r"verify/output function"),
+    ("ours", r"^function_too_many_inputs ", r"function local.F has"),
+    ("ours", r"^function_attribute_missing ", r"op/function-call "),
+    ("ours", r"^subgraph_input_shadow ", r"verify/ssa "),
+    ("ours", r"^unknown_operator ", r"there is no operator ai.onnx.preview"),
+    ("ours", r"^(attribute_(list|value)|drop_attribute|input_(dim|rank|type|kind)|output_(dim|rank|type)|swap_inputs|drop_last_input|extra_input|value_info_wrong) ", SEEN_FURTHER),
+    # The checker refuses, we accept.
+    ("theirs", r"test_mvn$", r"One and only one of the attributes"),
+    ("theirs", r"test_maxpool_2d_ceil_output_size_reduce_by_one", r"differ in dimension"),
+    ("theirs", r"^unknown_domain ", r"No opset import for domain 'ai.onnx'"),
+    ("theirs", r"^input_dim_negative ", r"InferenceError"),
+    ("theirs", r"^input_dim ", r"op_type:Expand.*differ in rank"),
+    ("theirs", r"^function_(attribute_missing|undeclared_reference) ", r"op_type:F\): \[ShapeInferenceError\] Inference error"),
+    ("theirs", r"^(drop_last_input|omit_first_input|attribute_value) ", r"op_type:Attention"),
+    ("theirs", r"", r"^CRASH$"),
+]
 
 
 def read(conformance, every):
@@ -47,14 +67,6 @@ def theirs(path):
         onnx.checker.check_model(path, full_check=True)
         return ""
     except Exception as e:  # noqa: BLE001 any refusal counts
-        return type(e).__name__ + ": " + " ".join(str(e).split())
-
-
-def plain(path):
-    try:
-        onnx.checker.check_model(path)
-        return ""
-    except Exception as e:  # noqa: BLE001
         return type(e).__name__ + ": " + " ".join(str(e).split())
 
 
@@ -327,7 +339,15 @@ def input_dim(m, rng):
     v = pick(rng, [v for v in m.graph.input if v.type.tensor_type.shape.dim])
     if v is None:
         return False
-    pick(rng, v.type.tensor_type.shape.dim).dim_value = rng.choice([0, 1, 2, 7, 1000, -1])
+    pick(rng, v.type.tensor_type.shape.dim).dim_value = rng.choice([0, 1, 2, 7, 1000])
+
+
+@change
+def input_dim_negative(m, rng):
+    v = pick(rng, [v for v in m.graph.input if v.type.tensor_type.shape.dim])
+    if v is None:
+        return False
+    pick(rng, v.type.tensor_type.shape.dim).dim_value = -1
 
 
 @change

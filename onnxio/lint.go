@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 )
@@ -152,6 +154,7 @@ func (l *linter) data() {
 		if t.Meta == nil {
 			return
 		}
+		l.twoValues(t)
 		where := "tensor"
 		if name := t.Meta.Name; name != "" {
 			where = fmt.Sprintf("tensor %q", name)
@@ -180,6 +183,26 @@ func (l *linter) data() {
 		}
 	}
 	e.model(l.m)
+}
+
+// twoValues finds a tensor whose message fills more than one of the fields for values. The one that does not count for its type is kept
+// among the unknown fields.
+func (l *linter) twoValues(t *tensor.Tensor) {
+	for b := t.Meta.Unknown; len(b) > 0; {
+		num, _, n := protowire.ConsumeField(b)
+		if n < 0 {
+			return
+		}
+		b = b[n:]
+		if f := tensorSchema.field(num); f == nil {
+			continue
+		}
+		switch num {
+		case tensorFloats, tensorInt32s, tensorStrings, tensorInt64s, tensorRaw, tensorDoubles, tensorUint64s:
+			l.add(graph.Error, fmt.Sprintf("tensor %q", t.Meta.Name), "remove one", "has values in %s besides the ones that count", tensorSchema.field(num).name)
+			return
+		}
+	}
 }
 
 func (l *linter) rest() {

@@ -8,6 +8,11 @@ import (
 // attention takes Q, K, V as [batch, heads, length, size] or [batch, length, heads*size]; present keys and values always have rank 4.
 func attention(c *call) error {
 	q, k, v := c.shape(0), c.shape(1), c.shape(2)
+	for i, name := range []string{"key", "value"} {
+		if s := c.shape(1 + i); s.Known && len(s.Dims) != 3 && len(s.Dims) != 4 {
+			return contradict("%s of shape %s, want rank 3 or 4", name, s)
+		}
+	}
 	elem := c.elem(0)
 	if !q.Known {
 		c.tensor(0, elem, graph.Shape{})
@@ -59,6 +64,23 @@ func pairwise(c *call) error {
 // linearAttention: query [batch, length, heads*size]; the state is [batch, kv heads, key size, value size].
 func linearAttention(c *call) error {
 	q, k, v := c.shape(0), c.shape(1), c.shape(2)
+	for i, name := range []string{"query", "key", "value"} {
+		if err := wantRank(name, c.shape(i), 3); err != nil {
+			return err
+		}
+	}
+	decay, beta := false, false
+	switch c.attrString("update_rule", "gated_delta") {
+	case "gated":
+		decay = true
+	case "delta":
+		beta = true
+	case "gated_delta":
+		decay, beta = true, true
+	}
+	if decay && !c.has(4) || beta && !c.has(5) {
+		return contradict("the update rule needs its inputs decay and beta")
+	}
 	if !q.Known || !v.Known || len(v.Dims) != 3 || len(q.Dims) != 3 {
 		c.tensor(0, c.elem(0), unknownDims(q.Rank()))
 		c.tensor(1, c.stateElem(3), unknownDims(4))
@@ -114,6 +136,9 @@ func flexAttention(c *call) error {
 	c.dims(0, c.elem(0), q.Dim(0), q.Dim(1), q.Dim(2), v.Dim(3))
 	for _, name := range []string{"score_mod", "prob_mod"} {
 		if a := c.attr(name); a != nil && a.G != nil {
+			if len(a.G.Outputs) != 1 {
+				return contradict("%s has %d outputs, want 1", name, len(a.G.Outputs))
+			}
 			c.env.inferGraph(a.G)
 		}
 	}

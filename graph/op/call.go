@@ -1,6 +1,8 @@
 package op
 
 import (
+	"fmt"
+
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 )
@@ -35,7 +37,25 @@ func (c *call) infer() error {
 	if s := Lookup(id.Domain, id.Op, c.opset); s != nil && c.node.NumIn() < s.MinIn {
 		return contradict("%d inputs, operator %s of opset %d takes at least %d", c.node.NumIn(), id, c.opset, s.MinIn)
 	}
+	for _, want := range inputRanks[key] {
+		if c.opset >= want.since && c.has(want.input) {
+			if err := wantRank(fmt.Sprintf("input %d", want.input), c.shape(want.input), want.rank); err != nil {
+				return err
+			}
+		}
+	}
 	return r(c)
+}
+
+// inputRanks is the ranks that operators want of inputs whose shape does not lead to the output's.
+var inputRanks = map[Key][]struct{ input, rank, since int }{
+	{"", "AffineGrid"}:                {{1, 1, 1}},
+	{"", "ImageDecoder"}:              {{0, 1, 1}},
+	{"", "NegativeLogLikelihoodLoss"}: {{2, 1, 1}},
+	{"", "Resize"}:                    {{1, 1, 11}, {2, 1, 11}, {3, 1, 11}},
+	{"", "ReverseSequence"}:           {{1, 1, 1}},
+	{"", "SoftmaxCrossEntropyLoss"}:   {{2, 1, 1}},
+	{"", "TensorScatter"}:             {{2, 1, 1}},
 }
 
 func (c *call) numIn() int { return c.node.NumIn() }

@@ -309,6 +309,8 @@ func (c *checker) attrs(n *graph.Node, where string, s *Schema) {
 				fix = "did you mean " + near + "?"
 			}
 			c.add("op/attribute-unknown", graph.Error, where, fix, "%s has no attribute %s", s.label(), a.Name)
+		case namesElem[a.Name] && a.Ref == "" && a.Kind == graph.AttrInt && (a.I == 0 || !tensor.DType(a.I).Known()):
+			c.add("op/attribute-value", graph.Error, where, "", "attribute %s is %d, which is no element type", a.Name, a.I)
 		case a.Kind != spec.Kind && a.Kind != graph.AttrUndefined:
 			c.add("op/attribute-kind", graph.Error, where, "", "attribute %s is of kind %s, %s wants %s", a.Name, a.Kind, s.label(), spec.Kind)
 		}
@@ -319,6 +321,9 @@ func (c *checker) attrs(n *graph.Node, where string, s *Schema) {
 		}
 	}
 }
+
+// namesElem is the attributes that hold an element type. (QuantizeLinear's output_dtype may be 0, which is why it is not among them.)
+var namesElem = map[string]bool{"to": true, "dtype": true, "output_datatype": true}
 
 func (s *Schema) nearestAttr(name string) string {
 	best, bestDistance := "", 3

@@ -23,13 +23,16 @@ func ifElse(c *call) error {
 	if err != nil {
 		return err
 	}
+	if n := len(then.Inputs) + len(other.Inputs); n > 0 {
+		return contradict("branches have %d formal inputs, want none", n)
+	}
+	if len(then.Outputs) != len(c.out) || len(other.Outputs) != len(c.out) {
+		return contradict("branches have %d and %d outputs, node has %d", len(then.Outputs), len(other.Outputs), len(c.out))
+	}
 	cond, constant := c.int(0)
 	c.branch(then, constant && cond == 0)
 	c.branch(other, constant && cond != 0)
 	for i := range c.out {
-		if i >= len(then.Outputs) || i >= len(other.Outputs) {
-			return contradict("branches have %d and %d outputs, node has %d", len(then.Outputs), len(other.Outputs), len(c.out))
-		}
 		a, b := c.env.typeOf(then.Outputs[i]), c.env.typeOf(other.Outputs[i])
 		switch {
 		case constant && cond != 0:
@@ -64,7 +67,7 @@ func loop(c *call) error {
 	if len(body.Inputs) != carried+2 || len(body.Outputs) < carried+1 {
 		return contradict("body has %d inputs and %d outputs for %d carried values", len(body.Inputs), len(body.Outputs), carried)
 	}
-	if len(c.out) > len(body.Outputs)-1 {
+	if len(c.out) != len(body.Outputs)-1 {
 		return contradict("%d outputs, body gives %d", len(c.out), len(body.Outputs)-1)
 	}
 	state := make([]graph.Type, carried)
@@ -223,8 +226,11 @@ func scan(c *call) error {
 		first = 1
 	}
 	states := c.numIn() - first - scans
-	if scans < 1 || states < 0 || len(body.Inputs) != states+scans || len(body.Outputs) < states || len(c.out) > len(body.Outputs) {
+	if scans < 1 || states < 0 || len(body.Inputs) != states+scans || len(body.Outputs) < states {
 		return contradict("body has %d inputs and %d outputs for %d states and %d scan inputs", len(body.Inputs), len(body.Outputs), states, scans)
+	}
+	if len(c.out) != len(body.Outputs) {
+		return contradict("%d outputs, body gives %d", len(c.out), len(body.Outputs))
 	}
 	inAxes, _ := c.attrInts("scan_input_axes")
 	outAxes, _ := c.attrInts("scan_output_axes")

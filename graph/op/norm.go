@@ -1,12 +1,25 @@
 package op
 
 import (
+	"fmt"
+
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 )
 
 func batchNormalization(c *call) error {
 	c.set(0, c.in(0))
+	channels := c.shape(0).Dim(1)
+	for i := 1; i < 5 && c.opset >= 9; i++ { // before, statistics could be kept for each position
+		s := c.shape(i)
+		if err := wantRank(fmt.Sprintf("input %d", i), s, 1); err != nil {
+			return err
+		}
+		a, ok1 := channels.Value()
+		if b, ok2 := s.Dim(0).Value(); ok1 && ok2 && a != b {
+			return contradict("input %d has %d elements for %d channels", i, b, a)
+		}
+	}
 	for i := 1; i < len(c.out); i++ {
 		src := 3 // mean, then var; opsets before 14 repeat them as saved statistics
 		if i%2 == 0 {

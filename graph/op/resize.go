@@ -42,6 +42,9 @@ func resize(c *call) error {
 	}
 	c.dims(0, c.elem(0), dims...)
 	if c.opset >= 11 && c.has(3) {
+		if n, ok := vectorLen(c.shape(3)); ok && n != 0 && n != len(at) {
+			return contradict("%d sizes for %d axes", n, len(at))
+		}
 		d := c.data(3)
 		if d == nil {
 			return nil
