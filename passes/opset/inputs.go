@@ -29,17 +29,25 @@ func reshapeToAttr(s *site) error {
 	return nil
 }
 
-// allowZero: a zero in the shape always meant the input's dim.
+// allowZero: a zero in the shape always meant the input's dim. Where the shape has none, or one would be the input's dim anyway, the
+// attribute goes; where that hangs on an input of no elements, it goes with a note.
 func allowZero(s *site) error {
 	if s.n.Attrs.Int("allowzero", 0) == 0 {
+		s.drop("allowzero")
 		return nil
 	}
-	shape, err := s.needInts(1)
-	if err != nil {
-		return err
+	x, list := s.n.In(0).Type.Shape, s.dimsIn(1)
+	sure := list != nil
+	for i, d := range list {
+		v, fixed := d.Value()
+		same := d.IsKnown() && x.Known && i < x.Rank() && d.Equal(x.Dims[i])
+		if fixed && v == 0 && !same {
+			return refuse(NoAttr, "", "attribute allowzero = 1 with a zero in the shape came with version 14")
+		}
+		sure = sure && (fixed || same)
 	}
-	if slices.Contains(shape, 0) {
-		return refuse(NoAttr, "", "attribute allowzero = 1 with a zero in the shape came with version 14")
+	if !sure {
+		s.c.note("Reshape", "a shape that is computed may hold a zero when a tensor is empty, and means the input's dim then, as before version 14")
 	}
 	s.drop("allowzero")
 	return nil

@@ -121,3 +121,13 @@ func quantizeTypes(s *site) error {
 	s.drop("precision")
 	return nil
 }
+
+// writeDequantize writes out what has one scale.
+func writeDequantize(s *site) error {
+	x := s.cast(s.n.In(0), tensor.Int32)
+	if zero := s.n.In(2); zero != nil {
+		x = s.binary("Sub", x, s.cast(zero, tensor.Int32))
+	}
+	s.give(s.binary("Mul", s.cast(x, tensor.Float32), s.n.In(1)))
+	return nil
+}

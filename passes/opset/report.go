@@ -68,6 +68,7 @@ func (e *RefusedError) Error() string {
 type Report struct {
 	Domains []DomainChange `json:"domains"`
 	Changes []Change       `json:"changes"`
+	Notes   []Note         `json:"notes,omitempty"`
 	IRFrom  int64          `json:"ir_from"`
 	IRTo    int64          `json:"ir_to"`
 }
@@ -78,6 +79,13 @@ type DomainChange struct {
 	Function string `json:"function,omitempty"`
 	From     int64  `json:"from"`
 	To       int64  `json:"to"`
+}
+
+// Note says where the converted model differs from the original in what models hardly do.
+type Note struct {
+	Operator string `json:"operator"`
+	Detail   string `json:"detail"`
+	Nodes    int    `json:"nodes"`
 }
 
 // Change counts the nodes of an operator that met the same boundary in the same way.

@@ -44,7 +44,7 @@ func (s *site) cross() (How, error) {
 	}
 	if adapt := find(s.c.domain, s.n.ID.Op, s.newer.Since, s.up); adapt != nil {
 		for _, a := range s.n.Attrs {
-			if a.Ref != "" {
+			if a.Ref != "" && !(s.n.ID.Op == "Constant" && s.newer.Since >= 13) {
 				return "", refuse(Parameter, "inline the functions first: onnx-rewrite rewrite --functions inline", "attribute %s is parameter %s of the function", a.Name, a.Ref)
 			}
 		}
@@ -495,6 +495,25 @@ func (s *site) integers(v *graph.Value) ([]int64, bool) {
 	return out, true
 }
 
+// dimsIn are the elements of input i as far as they are known before the model runs: a shape that is computed from others. nil: nothing.
+func (s *site) dimsIn(i int) []graph.Dim {
+	v := s.n.In(i)
+	if x, ok := s.integers(v); ok {
+		out := make([]graph.Dim, len(x))
+		for k := range x {
+			out[k] = graph.Const(x[k])
+		}
+		return out
+	}
+	if v == nil || s.c.data == nil || v.IsInput() {
+		return nil
+	}
+	if d := s.c.data(v); d != nil {
+		return d.Elems
+	}
+	return nil
+}
+
 // needInts is integers, or a refusal that names the input.
 func (s *site) needInts(i int) ([]int64, error) {
 	x, ok := s.integers(s.n.In(i))
@@ -509,7 +528,7 @@ func (s *site) dynamic(i int) error {
 	if f := s.newer.Input(i); f != nil {
 		name = f.Name
 	}
-	return refuse(NotConst, "make it an initializer; an input of the same name may override a default", "input %s becomes an attribute and is not constant", name)
+	return refuse(NotConst, "make it an initializer that no input overrides", "input %s becomes an attribute and is not constant", name)
 }
 
 // floats are the elements of a constant of a real type.

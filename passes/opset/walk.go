@@ -128,7 +128,13 @@ func (c *converter) carry(n *graph.Node, cur int, f *graph.Function, depth int) 
 	name := graph.OpID{Domain: id.Domain, Op: id.Op}.String()
 	at := op.Lookup(c.domain, id.Op, cur)
 	if at == nil {
-		return &Refusal{Operator: name, From: cur, To: c.to, Reason: Malformed, Detail: fmt.Sprintf("there is no operator %s in opset %d", name, cur)}
+		versions := op.Versions(c.domain, id.Op)
+		if len(versions) == 0 {
+			return &Refusal{Operator: name, From: cur, To: c.to, Reason: Malformed, Detail: fmt.Sprintf("there is no operator %s in opset %d", name, cur),
+				Fix: "optimizers write operators of their runtime into the default domain; convert the model from before"}
+		}
+		cur = versions[0] // a tool wrote the operator before its time; it means what its first version does
+		at = op.Lookup(c.domain, id.Op, cur)
 	}
 	for step := 0; ; step++ {
 		s := site{c: c, g: n.Graph(), n: n, f: f}
@@ -183,6 +189,17 @@ func nextVersion(domain, name string, since, top int) int {
 		}
 	}
 	return 0
+}
+
+// note counts a node of which the report says something.
+func (c *converter) note(operator, detail string) {
+	for i := range c.report.Notes {
+		if n := &c.report.Notes[i]; n.Operator == operator && n.Detail == detail {
+			n.Nodes++
+			return
+		}
+	}
+	c.report.Notes = append(c.report.Notes, Note{operator, detail, 1})
 }
 
 // changes are the counts in a stable order.

@@ -390,3 +390,30 @@ func columnsFirst(s *site) error {
 	s.give(s.binary("Reshape", y, s.ints("image", d[0], d[1]/(size*size), d[2]*size, d[3]*size)))
 	return nil
 }
+
+// extremeOfInts: Max, Min and Clip took floats only. Integers are compared and chosen.
+func extremeOfInts(s *site) error {
+	if s.older.TypeFault(s.n) == "" || !elem(s.n.In(0)).IsInteger() {
+		return nil
+	}
+	choose := func(greater bool, a, b *graph.Value) *graph.Value {
+		if b == nil {
+			return a
+		}
+		name := "Less"
+		if greater {
+			name = "Greater"
+		}
+		return s.op("Where", []*graph.Value{s.binary(name, a, b), a, b})
+	}
+	y := s.n.In(0)
+	if s.n.ID.Op == "Clip" {
+		y = choose(false, choose(true, y, s.n.In(1)), s.n.In(2))
+	} else {
+		for _, v := range s.n.Inputs()[1:] {
+			y = choose(s.n.ID.Op == "Max", y, v)
+		}
+	}
+	s.give(y)
+	return nil
+}

@@ -49,8 +49,10 @@ type commands struct {
 	Diff        diffCmd          `cmd:"" help:"Show how two models differ: structure, attributes, weights with statistics, metadata."`
 	Extract     extractCmd       `cmd:"" help:"Cut a part out of a model by the names of its values."`
 	Set         setCmd           `cmd:"" help:"Set metadata, names of values and dimensions."`
+	Convert     convertCmd       `cmd:"" help:"Convert a model to another opset, up or down."`
 	External    externalCmd      `cmd:"" help:"Move weights into a data file beside the model."`
 	Embed       embedCmd         `cmd:"" help:"Move weights from data files into the model."`
+	Gc          gcCmd            `cmd:"" help:"List and remove what killed saves left in a folder."`
 	Strip       stripCmd         `cmd:"" help:"Leave the weights out of a model, to share it without them."`
 	Refill      refillCmd        `cmd:"" help:"Put the weights back that strip left out, found by hash in another model."`
 	Run         runCmd           `cmd:"" help:"Run a model on recorded, given or random inputs, and compare with recorded outputs."`
@@ -89,7 +91,7 @@ type app struct {
 	env    string // of ONNXDEBUG
 	knobs  knobs.Knobs
 	read   onnxio.LoadOptions // what the command line says about reading models
-	saving atomic.Int32 // saves in progress
+	saving atomic.Int32       // saves in progress
 }
 
 // leave carries an exit code out of kong's help and version flags.
