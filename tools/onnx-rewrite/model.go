@@ -43,6 +43,9 @@ func (a *app) save(m *graph.Model, path string, opt onnxio.SaveOptions) error {
 	if err := onnxio.Save(m, path, opt); err != nil {
 		return withPath(path, err)
 	}
+	if left, err := onnxio.Leftovers(filepath.Dir(path)); err == nil && len(left) > 0 {
+		fmt.Fprintf(a.err, "note: %s of killed saves in %s: see onnx-rewrite gc %s\n", plural(len(left), "unfinished file"), filepath.Dir(path), filepath.Dir(path))
+	}
 	return nil
 }
 
