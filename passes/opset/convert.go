@@ -30,6 +30,8 @@ func Convert(m *graph.Model, to int, opt Options) (*graph.Model, *Report, error)
 	if c.m.IRVersion < 3 {
 		c.m.IRVersion = 3
 	}
+	c.outputs()
+	before := c.idle()
 	for _, t := range targets {
 		c.domain, c.to = t.domain, t.to
 		c.prepare()
@@ -38,6 +40,7 @@ func Convert(m *graph.Model, to int, opt Options) (*graph.Model, *Report, error)
 	if len(c.refused) > 0 {
 		return nil, nil, &RefusedError{c.refused}
 	}
+	c.sweep(before)
 	if err := c.irVersion(opt.IRVersion); err != nil {
 		return nil, nil, err
 	}

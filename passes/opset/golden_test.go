@@ -1,7 +1,6 @@
 package opset_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -44,13 +43,13 @@ func golden(t *testing.T, c graphtest.Case) string {
 	}
 	m, err := graph.ParseModel(text, graph.ParseOptions{})
 	require.NoError(t, err)
-	before := encoded(t, m)
+	before := bytesOf(t, m)
 	opt := opset.Options{}
 	if c.Opts["mlto"] != "" {
 		opt.Domains = map[string]int{"ai.onnx.ml": number("mlto", 0)}
 	}
 	out, report, err := opset.Convert(m, number("to", 0), opt)
-	require.Equal(t, before, encoded(t, m), "the model given was changed")
+	require.Equal(t, before, bytesOf(t, m), "the model given was changed")
 	var refused *opset.RefusedError
 	if errors.As(err, &refused) {
 		require.Nil(t, out)
@@ -64,7 +63,7 @@ func golden(t *testing.T, c graphtest.Case) string {
 		require.Nil(t, out)
 		return "error: " + err.Error()
 	}
-	again, err := onnxio.Decode(encoded(t, out), onnxio.LoadOptions{})
+	again, err := onnxio.Decode(bytesOf(t, out), onnxio.LoadOptions{})
 	require.NoError(t, err)
 	require.Empty(t, newErrors(errorsOf(m), errorsOf(again)))
 	require.NoError(t, sameNumbers(m, again))
@@ -79,13 +78,6 @@ func golden(t *testing.T, c graphtest.Case) string {
 		}
 	}
 	return b.String() + text
-}
-
-func encoded(t *testing.T, m *graph.Model) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	require.NoError(t, onnxio.Encode(&b, m))
-	return b.Bytes()
 }
 
 // sameNumbers runs both models on arbitrary inputs, unless the runtime runs one of them not.

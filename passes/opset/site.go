@@ -1,7 +1,9 @@
 package opset
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
@@ -19,7 +21,14 @@ type site struct {
 	older, newer *op.Schema    // older is nil when the operator's first version is crossed downwards
 	ver          int           // opset that the nodes made here obey
 	made         []*graph.Node // in the graph, before n
+	consts       []made
 	edited       bool
+}
+
+// made is a constant that was made.
+type made struct {
+	value  *graph.Value
+	tensor *tensor.Tensor
 }
 
 // target is the version that the node becomes, or the opset where its operator is missing.
@@ -108,6 +117,9 @@ func (s *site) fit(from, to *op.Schema) error {
 		}
 		s.n.DropInput()
 		s.edited = true
+	}
+	for s.edited && s.n.NumIn() > to.MinIn && s.n.NumIn() > 0 && s.n.In(s.n.NumIn()-1) == nil {
+		s.n.DropInput()
 	}
 	for i := range min(to.MinIn, max(s.n.NumIn(), to.MinIn)) {
 		if f := to.Input(i); s.n.In(i) == nil && f != nil && f.Option == op.Single {
@@ -238,7 +250,7 @@ func (s *site) cut(n int) {
 // used reports whether anything reads output i.
 func (s *site) used(i int) bool {
 	v := s.n.Out(i)
-	return v != nil && (v.NumUses() > 0 || v.IsOutput())
+	return v != nil && !s.c.unread(v)
 }
 
 // shrink replaces the node by one with the first outputs only.
@@ -246,14 +258,6 @@ func (s *site) shrink(keep int) {
 	k := s.node(s.n.ID.Op, s.n.Inputs(), keep, s.n.Attrs...)
 	outs := k.Outputs()
 	s.give(append(outs, make([]*graph.Value, s.n.NumOut()-keep)...)...)
-}
-
-// omit makes output i, which nobody uses, an omitted one.
-func (s *site) omit(i int) bool {
-	if v := s.n.Out(i); v != nil && s.used(i) {
-		return false
-	}
-	return true
 }
 
 // node makes a node before the one at hand, with new outputs.
@@ -337,11 +341,20 @@ func (s *site) mine(n *graph.Node) bool {
 
 // constant makes t a value of the graph: an initializer, or in a function a Constant node.
 func (s *site) constant(what string, t *tensor.Tensor) *graph.Value {
-	if s.f != nil {
-		return s.op("Constant", nil, graph.TensorAttr("value", t))
+	for _, v := range s.consts {
+		if x := v.tensor; x.Elem == t.Elem && slices.Equal(x.Shape, t.Shape) && bytes.Equal(x.Bytes(), t.Bytes()) {
+			return v.value
+		}
 	}
-	s.c.needIR(4)
-	return s.g.AddInit(s.hint()+"_"+what, t)
+	var v *graph.Value
+	if s.f != nil {
+		v = s.op("Constant", nil, graph.TensorAttr("value", t))
+	} else {
+		s.c.needIR(4)
+		v = s.g.AddInit(s.hint()+"_"+what, t)
+	}
+	s.consts = append(s.consts, made{v, t})
+	return v
 }
 
 func (s *site) ints(what string, v ...int64) *graph.Value {

@@ -11,14 +11,15 @@ import (
 
 // converter carries the nodes of one domain after the other.
 type converter struct {
-	m      *graph.Model
-	oldIR  bool // the model is of an IR version whose initializers are all inputs and constant all the same
-	domain string
-	to     int
-	ir     int64 // IR version that the result needs
-	env    *op.Env
-	data   func(*graph.Value) *op.Data // contents of small integer values, before anything was edited
-	local  map[graph.OpID]bool         // model-local functions: their calls stay
+	m        *graph.Model
+	oldIR    bool // the model is of an IR version whose initializers are all inputs and constant all the same
+	domain   string
+	to       int
+	ir       int64 // IR version that the result needs
+	env      *op.Env
+	data     func(*graph.Value) *op.Data // contents of small integer values, before anything was edited
+	local    map[graph.OpID]bool         // model-local functions: their calls stay
+	returned map[*graph.Value]bool       // outputs of the graph, its subgraphs and the functions
 	// enlarges are the Resize nodes that were Upsample: no scale of theirs is below 1.
 	enlarges map[*graph.Node]bool
 	refused  []Refusal
@@ -102,9 +103,12 @@ func (c *converter) nested(g *graph.Graph, where string, from int, f *graph.Func
 				subs = append([]*graph.Graph{a.G}, subs...)
 			}
 			for _, sub := range subs {
-				if depth < maxDepth {
-					c.nested(sub, fmt.Sprintf("%snode %q, %s: ", where, n.Label(), a.Name), from, f, depth+1)
+				if depth == maxDepth {
+					c.refused = append(c.refused, Refusal{Where: where, Node: n.Label(), Operator: n.ID.String(), From: from, To: c.to, Reason: Malformed,
+						Detail: "its graphs are nested too deep"})
+					continue
 				}
+				c.nested(sub, fmt.Sprintf("%snode %q, %s: ", where, n.Label(), a.Name), from, f, depth+1)
 			}
 		}
 		id := n.ID.Canonical()

@@ -196,11 +196,11 @@ func writeTrilu(s *site) error {
 	if k == nil {
 		k = s.int("k", 0)
 	}
-	out := s.binary("Less", above, k)
+	beyond := "Less"
 	if s.n.Attrs.Int("upper", 1) == 0 {
-		out = s.binary("Greater", above, k)
+		beyond = "Greater"
 	}
-	s.give(s.op("Where", []*graph.Value{out, zero, x}))
+	s.give(s.op("Where", []*graph.Value{s.binary(beyond, above, k), zero, x}))
 	return nil
 }
 
