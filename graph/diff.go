@@ -154,7 +154,7 @@ func trainingText(m *Model) string {
 				parts = append(parts, g.String())
 			}
 		}
-		parts = append(parts, propText(t.InitBinding), propText(t.UpdateBinding))
+		parts = append(parts, propText(t.InitBinding, quote), propText(t.UpdateBinding, quote))
 	}
 	return strings.Join(parts, "\n")
 }
@@ -240,7 +240,7 @@ func valuePairs(list []*Value) (out []pair) {
 			text += " " + strconv.Quote(v.Doc)
 		}
 		if len(v.Props) > 0 {
-			text += " [" + propText(v.Props) + "]"
+			text += " [" + propText(v.Props, quote) + "]"
 		}
 		out = append(out, pair{v.Name, text})
 	}
@@ -276,9 +276,7 @@ func attrText(a *Attr) string {
 	}
 	plain := *a
 	plain.Doc = ""
-	p := newPrinter(PrintOptions{})
-	p.attr(&plain)
-	_, text, _ := strings.Cut(p.b.String(), " = ")
+	_, text, _ := strings.Cut(printed(func(p *printer) { p.attr(&plain) }), " = ")
 	if plain.Ref != "" {
 		text = "@" + plain.Ref
 	}

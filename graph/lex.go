@@ -1,16 +1,21 @@
 package graph
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
-// lexer cuts ONNX text into tokens: identifiers, numbers, quoted strings, punctuation. '#' starts a comment.
+// lexer cuts ONNX text into tokens: identifiers, numbers, quoted strings, punctuation. '#' starts a comment; "#@" a note, which is read
+// as a whole and waits in notes for what it describes, the token behind it.
 type lexer struct {
-	src string
-	pos int
-	tok token
-	err error
+	src    string
+	pos    int
+	tok    token
+	err    error
+	notes  []*note
+	inNote bool
 }
 
 type tokenKind uint8
@@ -27,6 +32,18 @@ type token struct {
 	kind tokenKind
 	text string // of a string: without quotes and escapes
 	pos  int
+	hex  bool // a string written as x"…"
+}
+
+// String is the token for an error message.
+func (t token) String() string {
+	switch {
+	case t.kind == tokEOF:
+		return "the end"
+	case t.text == "\n":
+		return "the end of the line"
+	}
+	return fmt.Sprintf("%.40q", t.text)
 }
 
 func newLexer(src string) *lexer {
@@ -35,32 +52,61 @@ func newLexer(src string) *lexer {
 	return l
 }
 
-func (l *lexer) fail(format string, args ...any) {
+// fail records the first error, at the current token, and ends the input.
+func (l *lexer) fail(format string, args ...any) { l.failAt(l.tok.pos, format, args...) }
+
+func (l *lexer) failAt(pos int, format string, args ...any) {
 	if l.err == nil {
-		line := 1 + strings.Count(l.src[:min(l.tok.pos, len(l.src))], "\n")
-		l.err = fmt.Errorf("line %d: %s", line, fmt.Sprintf(format, args...))
+		before := l.src[:min(pos, len(l.src))]
+		line := 1 + strings.Count(before, "\n")
+		column := 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
+		l.err = fmt.Errorf("line %d, column %d: %s", line, column, fmt.Sprintf(format, args...))
 	}
 	l.tok = token{kind: tokEOF, pos: len(l.src)}
-	l.pos = len(l.src)
+	l.pos, l.notes = len(l.src), nil
 }
 
+// space skips blanks and comments; inside a note it stops at the end of the line, and before a note.
 func (l *lexer) space() {
 	for l.pos < len(l.src) {
 		switch c := l.src[l.pos]; {
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
+		case c == '\n' && l.inNote:
+			return
+		case c == ' ' || c >= '\t' && c <= '\r':
 			l.pos++
-		case c == '#':
-			for l.pos < len(l.src) && l.src[l.pos] != '\n' {
-				l.pos++
+		case c == '#' && !l.inNote:
+			if strings.HasPrefix(l.src[l.pos:], noteMark) {
+				return
 			}
+			end := strings.IndexByte(l.src[l.pos:], '\n')
+			if end < 0 {
+				end = len(l.src) - l.pos
+			}
+			l.pos += end
 		default:
 			return
 		}
 	}
 }
 
+// next takes the next token, and the notes before it.
 func (l *lexer) next() {
+	if len(l.notes) > 0 && !l.inNote {
+		n := l.notes[0]
+		l.failAt(n.pos, "a note of a %s, which does not stand here", n.kind)
+		return
+	}
 	l.space()
+	for !l.inNote && l.err == nil && strings.HasPrefix(l.src[l.pos:], noteMark) {
+		l.readNote()
+		l.space()
+	}
+	if l.err == nil {
+		l.scanToken()
+	}
+}
+
+func (l *lexer) scanToken() {
 	start := l.pos
 	l.tok = token{kind: tokEOF, pos: start}
 	if start == len(l.src) {
@@ -71,28 +117,37 @@ func (l *lexer) next() {
 	case c == '"':
 		l.str()
 		return
-	case isIdent(string(c)):
-		l.scan(func(c byte) bool { return c == '_' || isAlnum(c) })
-		l.tok = token{tokIdent, l.src[start:l.pos], start}
+	case c == 'x' && strings.HasPrefix(l.src[start:], `x"`):
+		l.hexString()
+		return
+	case isLetter(c):
+		for l.pos < len(l.src) && (isLetter(l.src[l.pos]) || isDigit(l.src[l.pos])) {
+			l.pos++
+		}
+		l.tok = token{kind: tokIdent, text: l.src[start:l.pos], pos: start}
 		return
 	case startsNumber(l.src[start:]):
-		l.pos++
-		l.scan(func(c byte) bool {
-			prev := l.src[l.pos-1]
-			return c == '.' || isAlnum(c) || (c == '-' || c == '+') && (prev == 'e' || prev == 'E')
-		})
-		l.tok = token{tokNumber, l.src[start:l.pos], start}
+		l.tok = token{kind: tokNumber, text: l.number(), pos: start}
 		return
 	}
-	for _, p := range []string{"=>", "..."} {
-		if strings.HasPrefix(l.src[start:], p) {
-			l.pos += len(p)
-			l.tok = token{tokPunct, p, start}
-			return
+	l.pos++
+	if c == '=' && l.pos < len(l.src) && l.src[l.pos] == '>' {
+		l.pos++
+	}
+	l.tok = token{kind: tokPunct, text: l.src[start:l.pos], pos: start}
+}
+
+// number scans what looks like a number: digits, letters, points, and signs behind an exponent's e.
+func (l *lexer) number() string {
+	start := l.pos
+	for l.pos++; l.pos < len(l.src); l.pos++ {
+		c := l.src[l.pos]
+		prev := l.src[l.pos-1]
+		if !isLetter(c) && !isDigit(c) && c != '.' && !((c == '-' || c == '+') && (prev == 'e' || prev == 'E')) {
+			break
 		}
 	}
-	l.pos++
-	l.tok = token{tokPunct, l.src[start:l.pos], start}
+	return l.src[start:l.pos]
 }
 
 func startsNumber(s string) bool {
@@ -105,37 +160,66 @@ func startsNumber(s string) bool {
 	if s[0] == '.' && len(s) > 1 {
 		s = s[1:]
 	}
-	return s[0] >= '0' && s[0] <= '9'
+	return isDigit(s[0])
 }
 
-func isAlnum(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isLetter(c byte) bool {
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-func (l *lexer) scan(more func(c byte) bool) {
-	for l.pos < len(l.src) && more(l.src[l.pos]) {
-		l.pos++
-	}
-}
-
+// str reads a quoted string. A backslash makes the character behind it stand for itself; in a note, which is one line, \n and \r are the
+// ends of lines.
 func (l *lexer) str() {
 	start := l.pos
+	from := start + 1
 	var b strings.Builder
-	for i := start + 1; i < len(l.src); i++ {
-		switch l.src[i] {
-		case '\\':
-			if i++; i < len(l.src) {
-				b.WriteByte(l.src[i])
+	for i := from; i < len(l.src); i++ {
+		switch c := l.src[i]; {
+		case c == '\\':
+			b.WriteString(l.src[from:i])
+			i++
+			from = i
+			if i < len(l.src) && l.inNote && (l.src[i] == 'n' || l.src[i] == 'r') {
+				b.WriteByte(map[byte]byte{'n': '\n', 'r': '\r'}[l.src[i]])
+				from++
 			}
-		case '"':
+		case c == '"':
+			text := l.src[from:i]
+			if b.Len() > 0 {
+				text = b.String() + text
+			}
 			l.pos = i + 1
-			l.tok = token{tokString, b.String(), start}
+			l.tok = token{kind: tokString, text: text, pos: start}
 			return
-		default:
-			b.WriteByte(l.src[i])
+		case c == '\n' && l.inNote:
+			l.fail("a string in a note ends on its line; write \\n for the end of a line")
+			return
 		}
 	}
 	l.fail("string without an end")
+}
+
+// hexString reads x"0aff", a string of any bytes.
+func (l *lexer) hexString() {
+	start := l.pos
+	text, _, ok := strings.Cut(l.src[start+2:], `"`)
+	b, err := hex.DecodeString(text)
+	if !ok || err != nil {
+		l.fail(`x"…" wants two hexadecimal digits for each byte`)
+		return
+	}
+	l.pos = start + 2 + len(text) + 1
+	l.tok = token{kind: tokString, text: string(b), pos: start, hex: true}
+}
+
+// peek is the token behind the current one.
+func (l *lexer) peek() token {
+	c := *l
+	c.notes = nil
+	c.next()
+	return c.tok
 }
 
 // is reports whether the next token is that punctuation.
@@ -153,14 +237,14 @@ func (l *lexer) accept(p string) bool {
 // expect takes punctuation p, or fails.
 func (l *lexer) expect(p string) {
 	if !l.accept(p) {
-		l.fail("want %q, have %q", p, l.tok.text)
+		l.fail("want %q, have %s", p, l.tok)
 	}
 }
 
 // name takes an identifier or quoted name.
 func (l *lexer) name() string {
 	if l.tok.kind != tokIdent && l.tok.kind != tokString {
-		l.fail("want a name, have %q", l.tok.text)
+		l.fail("want a name, have %s", l.tok)
 		return ""
 	}
 	s := l.tok.text
@@ -172,12 +256,16 @@ func (l *lexer) name() string {
 func (l *lexer) list(end string, item func()) {
 	for i := 0; l.err == nil && !l.accept(end); i++ {
 		if i > 0 {
-			l.expect(",")
+			if !l.is(",") {
+				l.fail("want \",\" or %q, have %s", end, l.tok)
+				return
+			}
+			l.next()
 		}
 		if l.err == nil {
 			item()
 		}
-		if l.tok.kind == tokEOF && l.err == nil {
+		if l.tok.kind == tokEOF {
 			l.fail("want %q, have the end", end)
 		}
 	}

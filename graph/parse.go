@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"fmt"
 	"strconv"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
@@ -13,9 +12,10 @@ type ParseOptions struct {
 	Resolve func(hash string) (*tensor.Tensor, error)
 }
 
-// ParseModel reads a model in ONNX's textual syntax (onnx/docs/Syntax.md). Errors name the line.
+// ParseModel reads a model in ONNX's textual syntax (onnx/docs/Syntax.md) and what Print adds to it (docs/text.md). Errors name line and
+// column, and what was expected there.
 func ParseModel(text string, opt ParseOptions) (*Model, error) {
-	p := &parser{lexer: newLexer(text), opt: opt}
+	p := newParser(text, opt)
 	m := p.model()
 	if p.err != nil {
 		return nil, p.err
@@ -25,94 +25,167 @@ func ParseModel(text string, opt ParseOptions) (*Model, error) {
 
 // ParseGraph reads a graph alone.
 func ParseGraph(text string, opt ParseOptions) (*Graph, error) {
-	p := &parser{lexer: newLexer(text), opt: opt}
-	g := p.graph(nil)
+	p := newParser(text, opt)
+	g := p.graph()
 	p.end()
 	if p.err != nil {
 		return nil, p.err
 	}
+	p.build(g, nil)
 	return g, nil
 }
 
 // ParseFunction reads one function.
 func ParseFunction(text string, opt ParseOptions) (*Function, error) {
-	p := &parser{lexer: newLexer(text), opt: opt}
+	p := newParser(text, opt)
 	f := p.function()
 	p.end()
 	if p.err != nil {
 		return nil, p.err
 	}
+	p.buildFunction(f)
 	return f, nil
 }
 
+// maxTextDepth bounds the nesting of subgraphs and types.
 const maxTextDepth = 128
 
+// parser reads the text into graphs whose values are only names (graphText), then builds them from the outside in: a subgraph may use a
+// value whose definition comes later.
 type parser struct {
 	*lexer
-	opt   ParseOptions
-	depth int
+	opt    ParseOptions
+	depth  int
+	usual  usual
+	graphs map[*Graph]*graphText
 }
 
-// names are the values in sight.
-type names struct {
-	parent *names
-	graph  *Graph
-	m      map[string]*Value
+func newParser(text string, opt ParseOptions) *parser {
+	return &parser{lexer: newLexer(text), opt: opt, graphs: map[*Graph]*graphText{}}
 }
 
-func (s *names) find(name string) *Value {
-	for ; s != nil; s = s.parent {
-		if v := s.m[name]; v != nil {
-			return v
-		}
-	}
-	return nil
+// graphText is a graph before names are looked up.
+type graphText struct {
+	inputs, outputs, infos []*Value
+	inits                  []*Value // name, and Const or Sparse
+	nodes                  []nodeText
+	names                  []string // outputs of a function
+}
+
+type nodeText struct {
+	node    *Node
+	in, out []string
 }
 
 func (p *parser) end() {
 	if p.err == nil && p.tok.kind != tokEOF {
-		p.fail("want the end, have %q", p.tok.text)
+		p.fail("want the end, have %s", p.tok)
 	}
+}
+
+// deeper counts a level of nesting until the function that it returns is called.
+func (p *parser) deeper(what string) func() {
+	if p.depth++; p.depth > maxTextDepth {
+		p.fail("%s are nested deeper than %d", what, maxTextDepth)
+	}
+	return func() { p.depth-- }
 }
 
 func (p *parser) model() *Model {
 	m := &Model{}
-	p.expect("<")
-	p.list(">", func() {
-		key := p.name()
-		p.expect(":")
+	p.noted("model", func(f *noteField) bool {
+		if f.key != "usual" {
+			return p.keep(modelKept, f, &m.Extra) || p.extra("model", f, &m.Extra)
+		}
+		for _, word := range p.words(f) {
+			if !p.usual.set(word) {
+				p.failAt(f.pos, "usual does not know %q", word)
+			}
+		}
+		return true
+	})
+	text := func(key string, dst *string) {
+		if *dst = p.name(); *dst == "" {
+			m.Extra = m.Extra.withExplicit("model", key)
+		}
+	}
+	number := func(key string, dst *int64) {
+		if *dst = p.int(); *dst == 0 {
+			m.Extra = m.Extra.withExplicit("model", key)
+		}
+	}
+	p.header(func(key string) bool {
 		switch key {
 		case "ir_version":
-			m.IRVersion = p.int()
-		case "model_version":
-			m.ModelVersion = p.int()
+			number(key, &m.IRVersion)
 		case "opset_import":
-			m.Opsets = p.opsets()
+			m.Opsets = append(m.Opsets, p.opsets()...)
 		case "producer_name":
-			m.Producer = p.name()
+			text(key, &m.Producer)
 		case "producer_version":
-			m.ProducerVersion = p.name()
+			text(key, &m.ProducerVersion)
 		case "domain":
-			m.Domain = p.name()
+			text(key, &m.Domain)
+		case "model_version":
+			number(key, &m.ModelVersion)
 		case "doc_string":
-			m.Doc = p.name()
+			text(key, &m.Doc)
 		case "metadata_props":
-			m.Props = p.props()
+			m.Props = append(m.Props, p.props()...)
 		default:
 			p.fail("unknown model field %q", key)
 		}
+		return true
 	})
-	m.Graph = p.graph(nil)
+	m.Graph = p.graph()
 	for p.err == nil && p.tok.kind != tokEOF {
+		if next := p.peek(); p.tok.text == "training_info" && next.text == "{" && next.kind == tokPunct {
+			m.Training = append(m.Training, p.training())
+			continue
+		}
 		m.Functions = append(m.Functions, p.function())
 	}
+	if p.err != nil {
+		return m
+	}
+	p.build(m.Graph, nil)
+	for _, f := range m.Functions {
+		p.buildFunction(f)
+	}
+	for _, t := range m.Training {
+		p.build(t.Initialization, nil)
+		p.build(t.Algorithm, nil)
+	}
 	return m
+}
+
+func (x *Extra) withExplicit(kind, key string) *Extra {
+	if x == nil {
+		x = &Extra{}
+	}
+	x.Explicit |= 1 << fieldNames[kind][key]
+	return x
+}
+
+// header reads "<key: value, …>" if it is there.
+func (p *parser) header(field func(key string) bool) {
+	if !p.accept("<") {
+		return
+	}
+	p.list(">", func() {
+		at := p.tok
+		key := p.name()
+		p.expect(":")
+		if p.err == nil && !field(key) {
+			p.failAt(at.pos, "unknown field %q", key)
+		}
+	})
 }
 
 func (p *parser) int() int64 {
 	n, err := strconv.ParseInt(p.tok.text, 10, 64)
 	if p.tok.kind != tokNumber || err != nil {
-		p.fail("want an integer, have %q", p.tok.text)
+		p.fail("want an integer, have %s", p.tok)
 		return 0
 	}
 	p.next()
@@ -123,7 +196,19 @@ func (p *parser) opsets() []OpsetID {
 	var list []OpsetID
 	p.expect("[")
 	p.list("]", func() {
-		o := OpsetID{Domain: p.name()}
+		var o OpsetID
+		absent := false
+		p.noted("opset", func(f *noteField) bool {
+			if f.key == "absent" {
+				absent = true
+				return true
+			}
+			return p.extra("opset", f, &o.Extra)
+		})
+		o.Domain = p.name()
+		if o.Domain == "" && p.usual.opsetDomain && !absent {
+			o.Extra = o.Extra.withExplicit("opset", "domain")
+		}
 		p.expect(":")
 		o.Version = p.int()
 		list = append(list, o)
@@ -131,194 +216,249 @@ func (p *parser) opsets() []OpsetID {
 	return list
 }
 
+// pairText is "key": "value" as it is written.
+type pairText struct {
+	key, value     string
+	noKey, noValue bool
+	unknown        []byte
+}
+
+func (t *pairText) prop() Prop {
+	x := Prop{Key: t.key, Value: t.value, Unknown: t.unknown}
+	if t.key == "" && !t.noKey {
+		x.Explicit |= 1 << 1
+	}
+	if t.value == "" && !t.noValue {
+		x.Explicit |= 1 << 2
+	}
+	return x
+}
+
+// pair reads "key": "value", where '?' stands for one that is absent, and & x"…" for unknown fields.
+func (l *lexer) pair() *pairText {
+	t := &pairText{}
+	side := func(s *string, absent *bool) {
+		if *absent = l.accept("?"); !*absent {
+			*s = l.name()
+		}
+	}
+	side(&t.key, &t.noKey)
+	l.expect(":")
+	side(&t.value, &t.noValue)
+	if l.accept("&") {
+		t.unknown = []byte(l.name())
+	}
+	return t
+}
+
 func (p *parser) props() []Prop {
 	var list []Prop
 	p.expect("[")
-	p.list("]", func() {
-		x := Prop{Key: p.name()}
-		p.expect(":")
-		x.Value = p.name()
-		list = append(list, x)
-	})
+	p.list("]", func() { list = append(list, p.pair().prop()) })
 	return list
 }
 
 func (p *parser) function() *Function {
 	f := &Function{}
-	p.expect("<")
-	p.list(">", func() {
-		key := p.name()
-		p.expect(":")
+	p.noted("function", func(n *noteField) bool {
+		if n.key == "metadata_props" {
+			f.Props = p.pairs(n)
+			return true
+		}
+		return p.extra("function", n, &f.Extra)
+	})
+	text := func(key string, dst *string) {
+		if *dst = p.name(); *dst == "" {
+			f.Extra = f.Extra.withExplicit("function", key)
+		}
+	}
+	p.header(func(key string) bool {
 		switch key {
 		case "domain":
-			f.ID.Domain = p.name()
+			text(key, &f.ID.Domain)
 		case "overload":
-			f.ID.Overload = p.name()
+			text(key, &f.ID.Overload)
 		case "opset_import":
-			f.Opsets = p.opsets()
+			f.Opsets = append(f.Opsets, p.opsets()...)
 		case "doc_string":
-			f.Doc = p.name()
+			text(key, &f.Doc)
 		default:
 			p.fail("unknown function field %q", key)
 		}
+		return true
 	})
 	f.ID.Op = p.name()
 	if p.accept("<") {
 		p.list(">", func() {
-			name := p.name()
-			if p.is(":") || p.is("=") {
-				f.Attrs = append(f.Attrs, AttrDecl{name, p.attrValue(name, nil)})
+			a := p.attr(true)
+			if a.Kind == attrRequired {
+				f.Attrs = append(f.Attrs, AttrDecl{Name: a.Name})
 				return
 			}
-			f.Attrs = append(f.Attrs, AttrDecl{Name: name})
+			f.Attrs = append(f.Attrs, AttrDecl{a.Name, a})
 		})
 	}
 	f.Body = NewGraph("")
-	s := &names{graph: f.Body, m: map[string]*Value{}}
+	t := &graphText{}
+	p.graphs[f.Body] = t
+	// A type in the lists of names is a statement about the value, as in the list behind them.
+	read := func() {
+		if v := p.info(); v.typed() {
+			t.names, t.infos = append(t.names, v.Name), append(t.infos, v)
+		} else {
+			t.names = append(t.names, v.Name)
+		}
+	}
 	p.expect("(")
-	p.list(")", func() {
-		v := s.define(p.name())
-		f.Body.Inputs = append(f.Body.Inputs, v)
-	})
-	p.rest(f.Body, s, func() (string, Type) { return p.name(), Type{} })
+	p.list(")", read)
+	for _, name := range t.names {
+		t.inputs = append(t.inputs, &Value{Name: name})
+	}
+	t.names = nil
+	p.expect("=>")
+	p.expect("(")
+	p.list(")", read)
+	p.rest(t)
 	return f
 }
 
-func (s *names) define(name string) *Value {
-	v := &Value{Name: name, graph: s.graph}
-	s.m[name] = v
-	return v
-}
-
-func (p *parser) graph(outer *names) *Graph {
-	if p.depth++; p.depth > maxTextDepth {
-		p.fail("subgraphs are nested deeper than %d", maxTextDepth)
-	}
-	defer func() { p.depth-- }()
-	g := NewGraph("")
-	if p.err != nil {
-		return g
-	}
-	g.Name = p.name()
-	s := &names{parent: outer, graph: g, m: map[string]*Value{}}
-	p.expect("(")
-	p.list(")", func() {
-		t := p.optionalType()
-		v := s.define(p.name())
-		v.Type = t
-		g.Inputs = append(g.Inputs, v)
-		if p.accept("=") {
-			v.Const = p.elements(t)
-			g.Inits = append(g.Inits, v)
+func (p *parser) training() *Training {
+	t := &Training{}
+	p.noted("training_info", func(f *noteField) bool { return p.extra("training_info", f, &t.Extra) })
+	p.next()
+	p.expect("{")
+	p.list("}", func() {
+		at := p.tok
+		key := p.name()
+		p.expect(":")
+		switch key {
+		case "initialization":
+			t.Initialization = p.graph()
+		case "algorithm":
+			t.Algorithm = p.graph()
+		case "initialization_binding":
+			t.InitBinding = p.props()
+		case "update_binding":
+			t.UpdateBinding = p.props()
+		default:
+			p.failAt(at.pos, "unknown field %q of training_info", key)
 		}
 	})
-	p.rest(g, s, func() (string, Type) { t := p.optionalType(); return p.name(), t })
+	return t
+}
+
+func (p *parser) graph() *Graph {
+	defer p.deeper("subgraphs")()
+	g, t := NewGraph(""), &graphText{}
+	p.graphs[g] = t
+	p.noted("graph", func(f *noteField) bool {
+		switch f.key {
+		case "doc_string":
+			g.Doc = p.text(f)
+		case "metadata_props":
+			g.Props = p.pairs(f)
+		default:
+			return p.keep(graphKept, f, &g.Extra) || p.extra("graph", f, &g.Extra)
+		}
+		return true
+	})
+	g.Name = p.name()
+	p.expect("(")
+	p.list(")", func() {
+		v := p.info()
+		t.inputs = append(t.inputs, v)
+		if p.accept("=") {
+			t.inits = append(t.inits, &Value{Name: v.Name, Const: p.tensorData(v.Type, nil)})
+		}
+	})
+	p.expect("=>")
+	p.expect("(")
+	p.list(")", func() { t.outputs = append(t.outputs, p.info()) })
+	p.rest(t)
 	return g
 }
 
-// rest reads "=> (outputs) <locals> { nodes }".
-func (p *parser) rest(g *Graph, s *names, output func() (string, Type)) {
-	type out struct {
-		name string
-		t    Type
-	}
-	var outs []out
-	p.expect("=>")
-	p.expect("(")
-	p.list(")", func() { name, t := output(); outs = append(outs, out{name, t}) })
+// rest reads "<locals> { nodes }".
+func (p *parser) rest(t *graphText) {
 	if p.accept("<") {
-		p.list(">", func() {
-			t := p.optionalType()
-			name := p.name()
-			if p.accept("=") {
-				v := s.m[name]
-				if v == nil || !contains(g.ValueInfo, v) || v.Const != nil { // its type may have been stated before
-					v = s.define(name)
-				}
-				v.Type, v.Const = t, p.elements(t)
-				g.Inits = append(g.Inits, v)
-				return
-			}
-			v := s.m[name]
-			if v == nil {
-				v = s.define(name)
-			}
-			v.Type = t
-			g.ValueInfo = append(g.ValueInfo, v)
-		})
+		p.list(">", func() { p.local(t) })
 	}
 	p.expect("{")
 	for p.err == nil && !p.accept("}") {
-		p.node(g, s)
-	}
-	for _, o := range outs {
-		v := s.find(o.name) // a subgraph may return a value of the graphs around it
-		if v == nil {
-			v = s.define(o.name)
-		}
-		if o.t.Kind != KindUnknown && v.graph == g {
-			v.Type = o.t
-		}
-		g.Outputs = append(g.Outputs, v)
+		t.nodes = append(t.nodes, p.node())
 	}
 }
 
-func (p *parser) node(g *Graph, s *names) {
+// local reads an initializer or an entry of value_info.
+func (p *parser) local(t *graphText) {
+	note := p.tensorNote()
+	sparse := p.sparseNote()
+	v := p.info()
+	if !p.accept("=") {
+		if note != nil || sparse != nil {
+			p.fail("want \"=\" and the values of %q, which a note says is a tensor; have %s", v.Name, p.tok)
+		}
+		t.infos = append(t.infos, v)
+		return
+	}
+	init := &Value{Name: v.Name}
+	switch {
+	case p.accept("?"):
+	case v.Type.Kind == KindSparseTensor:
+		init.Sparse = p.sparse(v.Type, sparse, true)
+	default:
+		init.Const = p.tensorData(v.Type, note)
+	}
+	t.inits = append(t.inits, init)
+}
+
+func (p *parser) node() nodeText {
 	n := &Node{}
+	t := nodeText{node: n}
+	absent := false
+	p.noted("node", func(f *noteField) bool {
+		switch f.key {
+		case "doc_string":
+			n.Doc = p.text(f)
+		case "metadata_props":
+			n.Props = p.pairs(f)
+		case "absent":
+			absent = p.bits("node", f) == 1<<fieldNames["node"]["domain"]
+		default:
+			return p.keep(nodeKept, f, &n.Extra) || p.extra("node", f, &n.Extra)
+		}
+		return true
+	})
 	if p.accept("[") {
-		n.Name = p.name()
+		if n.Name = p.name(); n.Name == "" {
+			n.Extra = n.Extra.withExplicit("node", "name")
+		}
 		p.expect("]")
 	}
-	var outs []string
 	for !p.is("=") && p.err == nil {
-		if len(outs) > 0 {
+		if len(t.out) > 0 {
 			p.expect(",")
 		}
-		outs = append(outs, p.name())
+		t.out = append(t.out, p.name())
 	}
 	p.expect("=")
 	n.ID = p.opID()
-	if p.is("<") {
-		p.attrs(n, s)
+	if n.ID.Domain == "" && p.usual.nodeDomain && !absent {
+		n.Extra = n.Extra.withExplicit("node", "domain")
 	}
+	p.attrs(n)
 	p.expect("(")
 	p.list(")", func() {
 		if p.is(",") { // an omitted input without quotes
-			n.AddInput(nil)
+			t.in = append(t.in, "")
 			return
 		}
-		name := p.name()
-		if name == "" {
-			n.AddInput(nil)
-			return
-		}
-		v := s.find(name)
-		if v == nil {
-			v = s.define(name)
-		}
-		n.AddInput(v)
+		t.in = append(t.in, p.name())
 	})
-	if p.is("<") { // attributes may stand behind the inputs as well
-		p.attrs(n, s)
+	if len(n.Attrs) == 0 { // attributes may stand behind the inputs as well
+		p.attrs(n)
 	}
-	if p.err != nil {
-		return
-	}
-	for _, name := range outs {
-		if name == "" {
-			n.AddOutput(nil)
-			continue
-		}
-		v := s.m[name]
-		if v == nil {
-			v = s.define(name)
-		}
-		if v.producer != nil || v.Const != nil || contains(g.Inputs, v) {
-			v = &Value{Name: name, graph: g} // a second definition: Verify reports it
-		}
-		n.AddOutput(v)
-	}
-	g.Append(n)
+	return t
 }
 
 func (p *parser) opID() OpID {
@@ -340,160 +480,8 @@ func (p *parser) opID() OpID {
 	return id
 }
 
-func (p *parser) attrs(n *Node, s *names) {
-	p.expect("<")
-	p.list(">", func() {
-		name := p.name()
-		n.Attrs = append(n.Attrs, p.attrValue(name, s))
-	})
-}
-
-func (p *parser) optionalType() Type {
-	if p.tok.kind != tokIdent || !p.isTypeName(p.tok.text) {
-		return Type{}
+func (p *parser) attrs(n *Node) {
+	if p.accept("<") {
+		p.list(">", func() { n.Attrs = append(n.Attrs, p.attr(false)) })
 	}
-	return p.typ()
-}
-
-// isTypeName tells a type from a value of the same name by what follows it.
-func (p *parser) isTypeName(s string) bool {
-	if _, ok := tensor.ParseDType(s); !ok && s != "seq" && s != "optional" && s != "map" && s != "sparse_tensor" {
-		return false
-	}
-	l := *p.lexer
-	l.next()
-	return l.tok.kind == tokIdent || l.tok.kind == tokString || l.is("[") || l.is("(") || l.is("{") || l.is("]") || l.is(">")
-}
-
-func (p *parser) typ() Type {
-	if p.depth++; p.depth > maxTextDepth {
-		p.fail("types are nested deeper than %d", maxTextDepth)
-	}
-	defer func() { p.depth-- }()
-	name := p.name()
-	inner := func() *Type { t := p.typ(); return &t }
-	switch name {
-	case "seq", "optional":
-		t := Type{Kind: KindSequence}
-		if name == "optional" {
-			t.Kind = KindOptional
-		}
-		p.expect("(")
-		t.Of = inner()
-		p.expect(")")
-		return t
-	case "map":
-		t := Type{Kind: KindMap}
-		p.expect("(")
-		t.Key, _ = tensor.ParseDType(p.name())
-		p.expect(",")
-		t.Of = inner()
-		p.expect(")")
-		return t
-	case "sparse_tensor":
-		p.expect("(")
-		t := p.typ()
-		t.Kind = KindSparseTensor
-		p.expect(")")
-		return t
-	}
-	elem, ok := tensor.ParseDType(name)
-	if !ok {
-		p.fail("unknown type %q", name)
-		return Type{}
-	}
-	t := TensorType(elem, Shape{Known: true})
-	if !p.accept("[") {
-		return t
-	}
-	if p.accept("]") {
-		t.Shape = Shape{}
-		return t
-	}
-	p.list("]", func() { t.Shape.Dims = append(t.Shape.Dims, p.dim()) })
-	return t
-}
-
-// dim reads "?", a number, a quoted symbol, or the text of an expression up to the comma or bracket that ends it.
-func (p *parser) dim() Dim {
-	if p.accept("?") {
-		return Unknown()
-	}
-	start, level := p.tok.pos, 0
-	end := start
-	for p.err == nil && p.tok.kind != tokEOF {
-		if level == 0 && (p.is(",") || p.is("]")) {
-			break
-		}
-		if p.is("(") {
-			level++
-		}
-		if p.is(")") {
-			level--
-		}
-		if p.tok.kind == tokString && p.tok.pos == start {
-			s := p.tok.text
-			p.next()
-			return Sym(s)
-		}
-		p.next()
-		end = p.tok.pos
-	}
-	text := trimRight(p.src[start:end])
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return Const(n)
-	}
-	return Sym(text)
-}
-
-func trimRight(s string) string {
-	for len(s) > 0 && (s[len(s)-1] == ' ' || s[len(s)-1] == '\n') {
-		s = s[:len(s)-1]
-	}
-	return s
-}
-
-func (p *parser) elements(t Type) *tensor.Tensor {
-	shape, ok := t.Shape.Ints()
-	if !t.IsTensor() || !ok {
-		p.fail("a constant needs a type with constant dims, has %s", t)
-		return nil
-	}
-	if p.accept("[") {
-		return p.resolved(t, shape)
-	}
-	var words []token
-	p.expect("{")
-	p.list("}", func() { words = append(words, p.tok); p.next() })
-	if p.err != nil {
-		return nil
-	}
-	x, err := parseElements(t.Elem, shape, words)
-	if err != nil {
-		p.fail("%v", err)
-	}
-	return x
-}
-
-func (p *parser) resolved(t Type, shape []int64) *tensor.Tensor {
-	key := p.name()
-	p.expect(":")
-	hash := p.name()
-	p.expect("]")
-	if p.err != nil {
-		return nil
-	}
-	if key != hashKey || p.opt.Resolve == nil {
-		p.fail("the values of a tensor %s are not in the text (%s %s): print it with all weights, or give the weights beside it", t, key, hash)
-		return nil
-	}
-	x, err := p.opt.Resolve(hash)
-	if err == nil && (x.Elem != t.Elem || fmt.Sprint(x.Shape) != fmt.Sprint(shape)) {
-		err = fmt.Errorf("it is a %s%v, want %s", x.Elem, x.Shape, t)
-	}
-	if err != nil {
-		p.fail("tensor %s: %v", hash, err)
-		return nil
-	}
-	return x
 }

@@ -1,248 +1,256 @@
 package graph
 
 import (
-	"encoding/binary"
-	"fmt"
 	"math"
 	"strconv"
-	"strings"
-
-	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 )
 
-// attrValue reads ": kind = value", "= value" or ": kind = @ref".
-func (p *parser) attrValue(name string, s *names) *Attr {
-	a := &Attr{Name: name}
-	stated := false
-	if p.accept(":") {
-		kind := p.name()
-		for k, n := range attrKindNames {
-			if n == kind {
-				a.Kind, stated = AttrKind(k), true
+// attrRequired is the kind, while parsing, of an attribute that a function only names.
+const attrRequired AttrKind = -1
+
+// attr reads "name = value", "name: kind = value" or "name: kind = @ref", and "& kind = value" for values of other kinds beside it. With
+// bare it may also be a name alone.
+func (p *parser) attr(bare bool) *Attr {
+	a := &Attr{}
+	p.noted("attr", func(f *noteField) bool {
+		if f.key == "doc_string" {
+			a.Doc = p.text(f)
+			return true
+		}
+		return p.extra("attr", f, &a.Extra)
+	})
+	a.Name = p.name()
+	stated := p.is(":")
+	if stated {
+		a.Kind = p.attrKind()
+	}
+	switch {
+	case p.accept("="):
+		if p.accept("@") {
+			a.Ref = p.name()
+		} else {
+			p.attrValue(a, a.Kind, stated, true)
+		}
+	case stated: // the attribute of that kind has no value
+		if field := map[AttrKind]string{AttrFloat: "f", AttrInt: "i", AttrString: "s"}[a.Kind]; field != "" {
+			if a.Extra == nil {
+				a.Extra = &Extra{}
 			}
+			a.Extra.Absent |= 1 << fieldNames["attr"][field]
 		}
-		if !stated {
-			p.fail("unknown attribute kind %q", kind)
-		}
+	case bare && !p.is("&"):
+		a.Kind = attrRequired
+	default:
+		p.fail("want \"=\" and the value of attribute %q, have %s", a.Name, p.tok)
 	}
-	p.expect("=")
-	if p.accept("@") {
-		a.Ref = p.name()
-		return a
+	for p.err == nil && p.is("&") {
+		kind := p.attrKind()
+		p.expect("=")
+		p.attrValue(a, kind, true, false)
 	}
-	if p.err != nil {
-		return a
-	}
-	if p.accept("[") {
-		p.attrList(a, stated, s)
-		return a
-	}
-	item := p.attrItem(s)
-	item.Name = name
-	if stated && item.Kind != a.Kind {
-		if a.Kind == AttrFloat && item.Kind == AttrInt {
-			return &Attr{Name: name, Kind: AttrFloat, F: float32(item.I)}
-		}
-		p.fail("attribute %q is a %s, stated as %s", name, item.Kind, a.Kind)
-	}
-	return item
+	return a
 }
 
-var listKinds = map[AttrKind]AttrKind{AttrFloat: AttrFloats, AttrInt: AttrInts, AttrString: AttrStrings, AttrTensor: AttrTensors, AttrGraph: AttrGraphs, AttrTypeProto: AttrTypeProtos}
+// attrKind reads ": kind" or "& kind".
+func (p *parser) attrKind() AttrKind {
+	p.next()
+	at := p.tok
+	name := p.name()
+	if name == "kind" && p.accept("(") {
+		n := p.int()
+		p.expect(")")
+		if n < math.MinInt32 || n > math.MaxInt32 {
+			p.failAt(at.pos, "the number of an attribute's kind has 32 bits")
+		}
+		return AttrKind(n)
+	}
+	for k, s := range attrKindNames {
+		if s == name {
+			return AttrKind(k)
+		}
+	}
+	p.failAt(at.pos, "unknown attribute kind %q", name)
+	return AttrUndefined
+}
 
-func (p *parser) attrList(a *Attr, stated bool, s *names) {
-	p.list("]", func() {
-		x := p.attrItem(s)
-		kind := listKinds[x.Kind]
-		if a.Kind == AttrFloats && kind == AttrInts {
-			x.F, kind = float32(x.I), AttrFloats
+// attrValue reads a value of a kind, or, when none is stated, of the kind that it shows, which becomes the attribute's.
+func (p *parser) attrValue(a *Attr, kind AttrKind, stated, main bool) {
+	if p.err != nil {
+		return
+	}
+	at := p.tok.pos
+	if p.accept("[") {
+		kind = p.attrList(a, kind, stated)
+	} else {
+		item := p.attrItem()
+		if stated && kind == AttrFloat && item.Kind == AttrInt {
+			item = &Attr{Kind: AttrFloat, F: item.intAsFloat()}
 		}
-		if a.Kind == AttrUndefined {
-			a.Kind = kind
-		}
-		if kind != a.Kind {
-			p.fail("attribute %q: a %s in a list of %s", a.Name, x.Kind, a.Kind)
+		if stated && item.Kind != kind && p.err == nil {
+			p.failAt(at, "attribute %q is a %s, stated as %s", a.Name, item.Kind, attrKindText(kind))
 			return
 		}
-		switch kind {
-		case AttrFloats:
-			a.Floats = append(a.Floats, x.F)
-		case AttrInts:
-			a.Ints = append(a.Ints, x.I)
-		case AttrStrings:
-			a.Strings = append(a.Strings, x.S)
-		case AttrTensors:
-			a.Tensors = append(a.Tensors, x.T)
-		case AttrGraphs:
-			a.Graphs = append(a.Graphs, x.G)
-		case AttrTypeProtos:
-			a.Types = append(a.Types, x.TP)
+		kind = item.Kind
+		a.take(item)
+	}
+	if main {
+		a.Kind = kind
+		return
+	}
+	switch { // present, if a default
+	case kind == AttrFloat && math.Float32bits(a.F) == 0:
+		a.Extra = a.Extra.withExplicit("attr", "f")
+	case kind == AttrInt && a.I == 0:
+		a.Extra = a.Extra.withExplicit("attr", "i")
+	case kind == AttrString && len(a.S) == 0:
+		a.Extra = a.Extra.withExplicit("attr", "s")
+	}
+}
+
+// intAsFloat is an integer literal read as a float; "-0" keeps its sign.
+func (a *Attr) intAsFloat() float32 {
+	if a.I == 0 {
+		return a.F
+	}
+	return float32(a.I)
+}
+
+// take takes the single value of item.
+func (a *Attr) take(item *Attr) {
+	switch item.Kind {
+	case AttrFloat:
+		a.F = item.F
+	case AttrInt:
+		a.I = item.I
+	case AttrString:
+		a.S = item.S
+	case AttrTensor:
+		a.T = item.T
+	case AttrGraph:
+		a.G = item.G
+	case AttrTypeProto:
+		a.TP = item.TP
+	case AttrSparseTensor:
+		a.Sparse = item.Sparse
+	}
+}
+
+// attrList reads the items of a list, and finds out its kind.
+func (p *parser) attrList(a *Attr, kind AttrKind, stated bool) AttrKind {
+	if stated && singleKinds[kind] == AttrUndefined {
+		p.fail("attribute %q is a %s, not a list", a.Name, attrKindText(kind))
+	}
+	p.list("]", func() {
+		at := p.tok.pos
+		x := p.attrItem()
+		if kind == AttrFloats && x.Kind == AttrInt {
+			x = &Attr{Kind: AttrFloat, F: x.intAsFloat()}
 		}
+		if kind == AttrUndefined {
+			for list, single := range singleKinds {
+				if single == x.Kind {
+					kind = list
+				}
+			}
+		}
+		if singleKinds[kind] != x.Kind && p.err == nil {
+			p.failAt(at, "attribute %q: a %s in a list of %s", a.Name, x.Kind, kind)
+			return
+		}
+		a.append(x)
 	})
-	if a.Kind == AttrUndefined && !stated {
+	if kind == AttrUndefined {
 		p.fail("attribute %q: an empty list needs its kind", a.Name)
+	}
+	return kind
+}
+
+func (a *Attr) append(x *Attr) {
+	switch x.Kind {
+	case AttrFloat:
+		a.Floats = append(a.Floats, x.F)
+	case AttrInt:
+		a.Ints = append(a.Ints, x.I)
+	case AttrString:
+		a.Strings = append(a.Strings, x.S)
+	case AttrTensor:
+		a.Tensors = append(a.Tensors, x.T)
+	case AttrGraph:
+		a.Graphs = append(a.Graphs, x.G)
+	case AttrTypeProto:
+		a.Types = append(a.Types, x.TP)
+	case AttrSparseTensor:
+		a.Sparses = append(a.Sparses, x.Sparse)
 	}
 }
 
 // attrItem reads one value and finds out its kind.
-func (p *parser) attrItem(s *names) *Attr {
+func (p *parser) attrItem() *Attr {
+	tensorNote, sparseNote := p.tensorNote(), p.sparseNote()
+	next := p.peek()
+	opens := next.kind == tokPunct && next.text == "("
 	switch tok := p.tok; {
+	case (tok.kind == tokIdent || tok.kind == tokString) && opens && !p.isTypeWithParens(tok):
+		return &Attr{Kind: AttrGraph, G: p.graph()}
 	case tok.kind == tokString:
 		p.next()
-		if p.is("(") { // a graph with a quoted name
-			return p.graphItem(tok, s)
-		}
 		return &Attr{Kind: AttrString, S: []byte(tok.text)}
-	case tok.kind == tokNumber:
-		p.next()
-		return numberAttr(p, tok.text)
-	case tok.kind == tokIdent && (tok.text == "nan" || tok.text == "inf"):
-		p.next()
-		return numberAttr(p, tok.text)
-	case tok.kind == tokIdent && p.isTypeName(tok.text):
-		t := p.typ()
-		return p.typedItem(t)
-	case tok.kind == tokIdent:
-		p.next()
-		return p.graphItem(tok, s)
+	case tok.kind == tokNumber || tok.kind == tokIdent && isFloatWord(tok.text):
+		return p.numberAttr()
+	case tok.kind == tokIdent && p.isTypeWord(tok.text) || p.is("?"):
+		t := Type{}
+		p.typeNote(&t)
+		p.typ(&t)
+		return p.typedItem(t, tensorNote, sparseNote)
 	}
-	if t, ok := tensor.ParseDType(p.tok.text); ok {
-		return &Attr{Kind: AttrTypeProto, TP: &Type{Kind: KindTensor, Elem: t}}
-	}
-	p.fail("want an attribute value, have %q", p.tok.text)
+	p.fail("want an attribute value, have %s", p.tok)
 	return &Attr{}
 }
 
-func (p *parser) graphItem(nameTok token, s *names) *Attr {
-	p.pos = nameTok.pos
-	p.next()
-	return &Attr{Kind: AttrGraph, G: p.graph(s)}
+// isTypeWithParens tells types that are written with parentheses from graphs.
+func (p *parser) isTypeWithParens(tok token) bool {
+	if tok.kind != tokIdent {
+		return false
+	}
+	switch tok.text {
+	case "seq", "optional", "map", "sparse_tensor", "opaque", "dtype":
+		return true
+	}
+	return isFloatWord(tok.text)
 }
 
-// typedItem is a tensor if elements follow, else the type itself.
-func (p *parser) typedItem(t Type) *Attr {
-	if p.is("{") || p.is("[") {
-		return &Attr{Kind: AttrTensor, T: p.elements(t)}
-	}
-	if p.tok.kind == tokIdent || p.tok.kind == tokString {
-		name := p.name()
-		p.expect("=")
-		x := p.elements(t)
-		if x != nil {
-			x = x.WithShape(x.Shape...)
-			x.Meta = &tensor.Meta{Name: name}
-		}
-		return &Attr{Kind: AttrTensor, T: x}
+// typedItem is a tensor if values follow, else the type itself.
+func (p *parser) typedItem(t Type, note *tensorNote, sparse *sparseNote) *Attr {
+	switch {
+	case p.is("(") && t.Kind == KindSparseTensor:
+		return &Attr{Kind: AttrSparseTensor, Sparse: p.sparse(t, sparse, false)}
+	case p.is("{"), p.is("["), p.is("="), p.tok.kind == tokIdent, p.tok.kind == tokString:
+		return &Attr{Kind: AttrTensor, T: p.tensorRest(t, note, true)}
 	}
 	return &Attr{Kind: AttrTypeProto, TP: &t}
 }
 
-func numberAttr(p *parser, text string) *Attr {
-	if strings.ContainsAny(text, ".eEnN") {
-		f, err := strconv.ParseFloat(text, 32)
+// numberAttr reads an integer or a float.
+func (p *parser) numberAttr() *Attr {
+	text := p.tok.text
+	if isFloatText(text) {
+		bits, err := p.float32Bits(text)
 		if err != nil {
-			p.fail("bad number %q", text)
+			p.fail("%v", err)
+			return &Attr{}
 		}
-		return &Attr{Kind: AttrFloat, F: float32(f)}
+		p.next()
+		return &Attr{Kind: AttrFloat, F: math.Float32frombits(bits)}
 	}
 	i, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		p.fail("bad number %q", text)
+		p.fail("bad number %s", p.tok)
+		return &Attr{}
 	}
-	return &Attr{Kind: AttrInt, I: i}
-}
-
-// parseElements makes a tensor of its elements as text.
-func parseElements(elem tensor.DType, shape []int64, words []token) (*tensor.Tensor, error) {
-	if elem == tensor.String {
-		var strs [][]byte
-		for _, w := range words {
-			if w.kind != tokString {
-				return nil, fmt.Errorf("want a string, have %q", w.text)
-			}
-			strs = append(strs, []byte(w.text))
-		}
-		return tensor.FromStrings(shape, strs)
+	a := &Attr{Kind: AttrInt, I: i}
+	if text[0] == '-' && i == 0 {
+		a.F = float32(math.Copysign(0, -1))
 	}
-	n, err := tensor.NumElements(shape)
-	if err != nil {
-		return nil, err
-	}
-	want := n
-	if elem == tensor.Complex64 || elem == tensor.Complex128 {
-		want *= 2
-	}
-	if int64(len(words)) != want {
-		return nil, fmt.Errorf("a tensor %s%v of %d numbers, want %d", elem, shape, len(words), want)
-	}
-	size, err := tensor.ByteSize(elem, shape)
-	if err != nil {
-		return nil, err
-	}
-	b := make([]byte, 0, size+8)
-	for i, w := range words {
-		if b, err = appendElement(b, elem, i, w.text); err != nil {
-			return nil, err
-		}
-	}
-	return tensor.FromBytes(elem, shape, b)
-}
-
-func appendElement(b []byte, elem tensor.DType, i int, text string) ([]byte, error) {
-	le := binary.LittleEndian
-	if elem.IsFloat() || elem == tensor.Complex64 || elem == tensor.Complex128 {
-		f, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			return nil, fmt.Errorf("bad number %q", text)
-		}
-		switch elem {
-		case tensor.Float64, tensor.Complex128:
-			return le.AppendUint64(b, math.Float64bits(f)), nil
-		case tensor.Float16:
-			return le.AppendUint16(b, tensor.Float32ToHalf(float32(f))), nil
-		case tensor.BFloat16:
-			return le.AppendUint16(b, tensor.Float32ToBFloat16(float32(f))), nil
-		case tensor.Float32, tensor.Complex64:
-			return le.AppendUint32(b, math.Float32bits(float32(f))), nil
-		}
-		code, ok := tensor.EncodeSmallFloat(elem, f)
-		if !ok {
-			return nil, fmt.Errorf("%s has no value %s", elem, text)
-		}
-		if elem.Bits() == 8 {
-			return append(b, code), nil
-		}
-		return appendBits(b, elem.Bits(), i, uint64(code)), nil
-	}
-	var u uint64
-	if v, err := strconv.ParseInt(text, 10, 64); err == nil {
-		u = uint64(v)
-	} else if u, err = strconv.ParseUint(text, 10, 64); err != nil {
-		return nil, fmt.Errorf("bad integer %q", text)
-	}
-	switch elem.Bits() {
-	case 8:
-		return append(b, byte(u)), nil
-	case 16:
-		return le.AppendUint16(b, uint16(u)), nil
-	case 32:
-		return le.AppendUint32(b, uint32(u)), nil
-	case 64:
-		return le.AppendUint64(b, u), nil
-	}
-	return appendBits(b, elem.Bits(), i, u), nil
-}
-
-// appendBits packs element i of a type below a byte, the first element in the low bits.
-func appendBits(b []byte, bits, i int, u uint64) []byte {
-	at := bits * i
-	u = u & (1<<bits - 1) << (at % 8)
-	if at%8 == 0 {
-		b = append(b, 0)
-	}
-	b[len(b)-1] |= byte(u)
-	if at%8+bits > 8 {
-		b = append(b, byte(u>>8))
-	}
-	return b
+	p.next()
+	return a
 }

@@ -15,10 +15,11 @@ const everyForm = `<
   model_version: 3,
   metadata_props: ["k": "v", "k": "again"]
 >
-"main/graph" (float[N,(N)//(2),?,2*N + 1] x, int64 n, string[] s, seq(float[2]) q, optional(seq(int32)) o, map(int64, string) m, float[2] d = {1.0, -2.5}) => (float y, "odd name")
-<float[2,2] w = {1.0, 0.1, 1e-09, nan},
+"main/graph" (float[N,"(N)//(2)",?,"2*N + 1"] x, int64 n, string[] s, seq(float[2]) q, optional(seq(int32)) o, map(int64, string) m, float[2] d) => (float y, "odd name")
+<float[2] d = {1.0, -2.5},
+ float[2,2] w = {1.0, 0.1, 1e-09, nan},
  int4[3] i4 = {-8, 7, 1},
- float16[2] h = {0.5, 65504.0},
+ float16[2] h = {14336, 31743},
  string[2] st = {"a", "b\\\"c"},
  float[2,2] t1> {
   ["node/one"] t1, "" = my.ops.Thing:fast <axis = 1, scale = 2.0, mode = "x", pads: ints = [], f: floats = [1.0, 2.0], t = float[1] named = {3.0}, tp = seq(float[2]), ref: int = @outer, bad: float = -inf> (x, "", w)

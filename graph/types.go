@@ -1,8 +1,6 @@
 package graph
 
 import (
-	"strings"
-
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 )
 
@@ -121,48 +119,5 @@ func (s Shape) Equal(o Shape) bool {
 	return true
 }
 
-// String is "[2,N,?]", or "[...]" for unknown rank.
-func (s Shape) String() string {
-	if !s.Known {
-		return "[...]"
-	}
-	parts := make([]string, len(s.Dims))
-	for i, d := range s.Dims {
-		parts[i] = d.String()
-	}
-	return "[" + strings.Join(parts, ",") + "]"
-}
-
 // IsTensor reports whether t is a dense tensor of known element type.
 func (t Type) IsTensor() bool { return t.Kind == KindTensor && t.Elem != tensor.Undefined }
-
-// String is the type in ONNX's textual syntax; "?" when unknown.
-func (t Type) String() string {
-	of := "?"
-	if t.Of != nil {
-		of = t.Of.String()
-	}
-	switch t.Kind {
-	case KindTensor, KindSparseTensor:
-		s := t.Elem.String()
-		switch {
-		case !t.Shape.Known:
-			s += "[]"
-		case len(t.Shape.Dims) > 0:
-			s += t.Shape.String()
-		}
-		if t.Kind == KindSparseTensor {
-			return "sparse_tensor(" + s + ")"
-		}
-		return s
-	case KindSequence:
-		return "seq(" + of + ")"
-	case KindMap:
-		return "map(" + t.Key.String() + ", " + of + ")"
-	case KindOptional:
-		return "optional(" + of + ")"
-	case KindOpaque:
-		return "opaque"
-	}
-	return "?"
-}

@@ -113,6 +113,11 @@ func (e *encoder) carrier(t *tensor.Tensor, m *tensor.Meta) carried {
 	case *typedData:
 		c.typed = x
 	default:
+		if m.Carrier == tensor.CarrierTyped {
+			if c.typed = typedOf(t); c.typed != nil {
+				break
+			}
+		}
 		if m.Carrier != tensor.CarrierNone || s.Len() > 0 {
 			c.raw = s
 		}

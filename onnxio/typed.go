@@ -180,5 +180,54 @@ func (s *typedData) Bytes() []byte {
 	return s.decoded
 }
 
+// typedOf is the tensor's bytes as the typed field of its element type, written packed; nil when there is none for it.
+func typedOf(t *tensor.Tensor) *typedData {
+	num := typedFieldOf(t.Elem)
+	if num == 0 {
+		return nil
+	}
+	b := t.Bytes()
+	s := &typedData{elem: t.Elem, num: num, size: int64(len(b)), view: b}
+	wire := protowire.AppendTag(nil, num, protowire.BytesType)
+	if num == tensorFloats || num == tensorDoubles {
+		s.wire = protowire.AppendBytes(wire, b)
+		return s
+	}
+	var body []byte
+	add := func(u uint64) { body = protowire.AppendVarint(body, u) }
+	switch t.Elem {
+	case tensor.Int8:
+		for _, x := range tensor.Cast[int8](b) {
+			add(uint64(x))
+		}
+	case tensor.Int16:
+		for _, x := range tensor.Cast[int16](b) {
+			add(uint64(x))
+		}
+	case tensor.Int32:
+		for _, x := range tensor.Cast[int32](b) {
+			add(uint64(x))
+		}
+	case tensor.Uint32:
+		for _, x := range tensor.Cast[uint32](b) {
+			add(uint64(x))
+		}
+	case tensor.Int64, tensor.Uint64:
+		for _, x := range tensor.Cast[uint64](b) {
+			add(x)
+		}
+	case tensor.Uint16, tensor.Float16, tensor.BFloat16:
+		for _, x := range tensor.Cast[uint16](b) {
+			add(uint64(x))
+		}
+	default: // whole bytes, of packed elements too
+		for _, x := range b {
+			add(uint64(x))
+		}
+	}
+	s.wire = protowire.AppendBytes(wire, body)
+	return s
+}
+
 // Len implements tensor.Storage.
 func (s *typedData) Len() int64 { return s.size }

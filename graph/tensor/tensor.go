@@ -145,6 +145,15 @@ func (t *Tensor) Rank() int { return len(t.Shape) }
 // Storage is where the bytes lie; nil for strings and for tensors without data.
 func (t *Tensor) Storage() Storage { return t.storage }
 
+// IsReference reports whether the values are, or would be, in a data file that external_data names: they are there, or not loaded.
+func (t *Tensor) IsReference() bool {
+	if t.Meta == nil || t.Meta.Carrier != CarrierExternal {
+		return false
+	}
+	file, ok := t.storage.(interface{ External() bool })
+	return t.storage == nil || ok && file.External()
+}
+
 // SetStorage replaces where the bytes lie. Only the owner of a tensor that no graph holds yet may call it.
 func (t *Tensor) SetStorage(s Storage) { t.storage = s }
 

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/term"
+
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/op"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
@@ -19,6 +21,7 @@ type textCmd struct {
 	Out     string `short:"o" placeholder:"FILE" help:"Where to write the text; else it is printed."`
 	Weights string `enum:"hash,inline" default:"hash" help:"hash: large tensors by their hash, for build to find again; inline: all numbers."`
 	Side    string `placeholder:"FILE" help:"Also write the tensors that the text names by hash into this file (an ONNX model of weights only)."`
+	Plain   bool   `help:"Without the notes, lines that begin with #@: only what the syntax itself has a place for."`
 	Types   bool   `help:"Infer the types of all values first."`
 }
 
@@ -49,7 +52,7 @@ func (c *textCmd) Run(a *app) error {
 		}
 		m = typed
 	}
-	opt := graph.PrintOptions{MaxInline: maxInline}
+	opt := graph.PrintOptions{MaxInline: maxInline, Notes: !c.Plain}
 	if c.Weights == "inline" {
 		opt.MaxInline = -1
 	}
@@ -62,7 +65,7 @@ func (c *textCmd) Run(a *app) error {
 		}
 	}
 	if c.Out == "" {
-		w := bufio.NewWriter(a.out)
+		w := bufio.NewWriter(a.textOut())
 		if err := m.Print(w, opt); err != nil {
 			return fmt.Errorf("%s: %w", c.Model, err)
 		}
@@ -72,6 +75,14 @@ func (c *textCmd) Run(a *app) error {
 		return err
 	}
 	return a.writeFile(c.Out, func(w io.Writer) error { return m.Print(w, opt) })
+}
+
+// textOut is where text of models goes: made visible on a terminal, as it is elsewhere, for build to read.
+func (a *app) textOut() io.Writer {
+	if f, ok := a.plain.(*os.File); a.plain == nil || ok && term.IsTerminal(int(f.Fd())) {
+		return a.out
+	}
+	return a.plain
 }
 
 // writeFile writes a file whole or not at all.
