@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"sort"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
@@ -22,11 +23,15 @@ func (b *blockCheck) compare(ctx context.Context, m *graph.Model, call *block.Ca
 	if err != nil {
 		return err
 	}
+	large := weightBytes(alone) > 64<<20
 	var outs [2][]float32
 	for i, bodies := range []bool{false, true} {
 		s, err := runtime.Compile(alone, runtime.Options{UseBodies: bodies})
 		if err != nil {
 			return err
+		}
+		if uses := s.Blocks(); !bodies && len(uses) == 1 && b.Function == "" {
+			b.BlockUse = uses[0]
 		}
 		got, err := s.Run(ctx, feeds)
 		s.Close()
@@ -35,6 +40,10 @@ func (b *blockCheck) compare(ctx context.Context, m *graph.Model, call *block.Ca
 		}
 		if outs[i], err = got["y"].Float32s(); err != nil {
 			return err
+		}
+		got, s = nil, nil
+		if large {
+			debug.FreeOSMemory() // before the other one is packed
 		}
 	}
 	x := feeds["x"]
