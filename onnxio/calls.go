@@ -13,12 +13,7 @@ func (d *decoder) checkCalls(m *graph.Model, off int64) error {
 	if len(m.Functions) == 0 {
 		return nil
 	}
-	w := callWalk{lim: d.lim.Calls, index: map[graph.OpID]int{}, m: m, depth: make([]int, len(m.Functions))}
-	for i, f := range m.Functions {
-		if id := f.ID.Canonical(); id.Op != "" && w.index[id] == 0 {
-			w.index[id] = i + 1
-		}
-	}
+	w := newCallWalk(m, d.lim.Calls)
 	for i := range m.Functions {
 		w.path = w.path[:0]
 		_, err := w.deep(i)
@@ -42,6 +37,16 @@ type callWalk struct {
 	index map[graph.OpID]int // 1 and more
 	depth []int              // of each function, once it is known; -1: being walked
 	path  []int
+}
+
+func newCallWalk(m *graph.Model, limit int) *callWalk {
+	w := &callWalk{lim: limit, index: map[graph.OpID]int{}, m: m, depth: make([]int, len(m.Functions))}
+	for i, f := range m.Functions {
+		if id := f.ID.Canonical(); id.Op != "" && w.index[id] == 0 {
+			w.index[id] = i + 1
+		}
+	}
+	return w
 }
 
 // deep is how many calls of functions lie one inside the other in function i, itself included.

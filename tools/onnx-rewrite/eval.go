@@ -97,6 +97,6 @@ func (c *evalCmd) language(a *app, m *graph.Model) error {
 // printProfile prints where the time went, when the knob time is on.
 func (a *app) printProfile(s *runtime.Session) {
 	if p := s.Profile(); p != nil {
-		fmt.Fprintf(a.err, "%s\n", p)
+		a.errorf("%s\n", p)
 	}
 }

@@ -26,6 +26,11 @@ func (a *app) printJSON(v any) error {
 	return e.Encode(v)
 }
 
+// errorf writes to stderr what may hold text from a model.
+func (a *app) errorf(format string, args ...any) {
+	_, _ = a.err.Write(appendVisible(nil, fmt.Appendf(nil, format, args...), false)) // nobody is left to tell
+}
+
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.out, format, args...) }
 
 // newTable is a plain table without frames. Columns whose title starts with ">" are aligned to the right.

@@ -208,7 +208,7 @@ func (a *app) passEnv(m *graph.Model, data *calib.Data) *passes.Env {
 		env.Observe = data.Observer(a.runtimeOptions())
 	}
 	if a.knobs.Time {
-		env.Log = func(format string, args ...any) { fmt.Fprintf(a.err, format+"\n", args...) }
+		env.Log = func(format string, args ...any) { a.errorf(format+"\n", args...) }
 	}
 	return env
 }
