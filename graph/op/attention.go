@@ -25,6 +25,9 @@ func attention(c *call) error {
 	if !flat && len(q.Dims) != 4 {
 		return contradict("query of shape %s, want rank 3 or 4", q)
 	}
+	if flat && (c.attrInt("q_num_heads", 0) <= 0 || c.attrInt("kv_num_heads", 0) <= 0) {
+		return contradict("inputs of rank 3 need q_num_heads and kv_num_heads")
+	}
 	heads := func(name string, s graph.Shape) (graph.Dim, graph.Dim, graph.Dim) { // heads, length, head size
 		if !flat {
 			return s.Dim(1), s.Dim(2), s.Dim(3)

@@ -50,8 +50,10 @@ func (c *call) infer() error {
 // inputRanks is the ranks that operators want of inputs whose shape does not lead to the output's.
 var inputRanks = map[Key][]struct{ input, rank, since int }{
 	{"", "AffineGrid"}:                {{1, 1, 1}},
+	{"", "Expand"}:                    {{1, 1, 1}},
 	{"", "ImageDecoder"}:              {{0, 1, 1}},
 	{"", "NegativeLogLikelihoodLoss"}: {{2, 1, 1}},
+	{"", "OneHot"}:                    {{2, 1, 1}},
 	{"", "Resize"}:                    {{1, 1, 11}, {2, 1, 11}, {3, 1, 11}},
 	{"", "ReverseSequence"}:           {{1, 1, 1}},
 	{"", "SoftmaxCrossEntropyLoss"}:   {{2, 1, 1}},

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
@@ -309,7 +310,7 @@ func (c *checker) attrs(n *graph.Node, where string, s *Schema) {
 				fix = "did you mean " + near + "?"
 			}
 			c.add("op/attribute-unknown", graph.Error, where, fix, "%s has no attribute %s", s.label(), a.Name)
-		case namesElem[a.Name] && a.Ref == "" && a.Kind == graph.AttrInt && (a.I == 0 || !tensor.DType(a.I).Known()):
+		case namesElem[a.Name] && a.Ref == "" && a.Kind == graph.AttrInt && (a.I <= 0 || a.I > math.MaxInt32 || !tensor.DType(a.I).Known()):
 			c.add("op/attribute-value", graph.Error, where, "", "attribute %s is %d, which is no element type", a.Name, a.I)
 		case a.Kind != spec.Kind && a.Kind != graph.AttrUndefined:
 			c.add("op/attribute-kind", graph.Error, where, "", "attribute %s is of kind %s, %s wants %s", a.Name, a.Kind, s.label(), spec.Kind)

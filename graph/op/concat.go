@@ -124,6 +124,8 @@ func split(c *call) error {
 		} else {
 			sizes = make([]graph.Dim, n)
 		}
+	case c.opset >= 18 && c.attr("num_outputs") == nil:
+		return contradict("neither split nor num_outputs is given")
 	default:
 		sizes = evenSplit(s.Dims[k], n)
 	}

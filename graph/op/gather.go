@@ -123,6 +123,9 @@ func scatterND(c *call) error {
 
 func oneHot(c *call) error {
 	elem, s := c.elem(2), c.shape(0)
+	if n, ok := vectorLen(c.shape(2)); ok && n != 2 {
+		return contradict("%d values, want 2", n)
+	}
 	if !s.Known {
 		c.tensor(0, elem, graph.Shape{})
 		return nil

@@ -10,6 +10,9 @@ import (
 func batchNormalization(c *call) error {
 	c.set(0, c.in(0))
 	channels := c.shape(0).Dim(1)
+	if c.opset >= 14 && c.attrInt("training_mode", 0) == 0 && len(c.out) > 1 {
+		return contradict("%d outputs outside of training, want 1", len(c.out))
+	}
 	for i := 1; i < 5 && c.opset >= 9; i++ { // before, statistics could be kept for each position
 		s := c.shape(i)
 		if err := wantRank(fmt.Sprintf("input %d", i), s, 1); err != nil {

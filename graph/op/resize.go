@@ -12,7 +12,7 @@ func resize(c *call) error {
 		if !c.has(2) && !c.has(3) {
 			return contradict("neither scales nor sizes are given")
 		}
-		if s, ok := c.floats(2); ok && len(s) > 0 && c.has(3) {
+		if n, ok := vectorLen(c.shape(2)); ok && n > 0 && c.has(3) {
 			return contradict("both scales and sizes are given")
 		}
 	}
