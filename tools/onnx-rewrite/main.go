@@ -86,7 +86,8 @@ Exit codes: 0 fine, 1 a check failed or nothing was changed, 2 bad usage or bad 
 // app is what every verb gets: where to write, when to stop, and the debug knobs.
 type app struct {
 	ctx    context.Context
-	out    io.Writer
+	out    io.Writer // of what is shown: run makes it a visibleWriter
+	plain  io.Writer // the same as it is, for text that another program reads
 	err    io.Writer
 	env    string // of ONNXDEBUG
 	knobs  knobs.Knobs
@@ -108,6 +109,7 @@ func (a *app) run(args []string) (code int) {
 			code = int(l)
 		}
 	}()
+	a.plain, a.out = a.out, &visibleWriter{w: a.out}
 	var c commands
 	parser, err := kong.New(&c, kong.Name("onnx-rewrite"), kong.Description(description), kong.Writers(a.out, a.err),
 		kong.Exit(func(code int) { panic(leave(code)) }), kong.Vars{"version": version(), "limits": limitNames()},
@@ -186,7 +188,7 @@ func (a *app) fail(err error) int {
 		fmt.Fprintln(a.err, "onnx-rewrite: interrupted")
 		return exitInterrupted
 	}
-	fmt.Fprintf(a.err, "onnx-rewrite: %v\n", err)
+	a.errorf("onnx-rewrite: %v\n", err)
 	var f *failedError
 	if errors.As(err, &f) {
 		return exitFailed
