@@ -25,6 +25,9 @@ func dft(c *call) error {
 			var ok bool
 			if a, ok = c.int(2); !ok {
 				shape := unknownDims(rank)
+				if !oneSided && !c.has(1) { // the length stays, whichever the axis is
+					shape = graph.ShapeOf(append([]graph.Dim(nil), x.Dims...)...)
+				}
 				shape.Dims[rank-1] = parts
 				c.tensor(0, elem, shape)
 				return nil
