@@ -78,6 +78,7 @@ func (g *Graph) SetWeightedEdge(e gonum.WeightedEdge) {
 		return
 	}
 	g.nodes[from.id], g.nodes[to.id] = from, to
+	g.drop()
 	from.in = append(from.in, e)
 	to.out = append(to.out, e)
 }

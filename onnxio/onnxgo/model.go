@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	onnx "github.com/owulveryck/onnx-go"
-
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 	"github.com/onnx-rewrite/onnx-rewrite/runtime"
@@ -105,8 +103,8 @@ func (g *Graph) compile(fed map[*value]graph.Type) (*runtime.Session, error) {
 		return nil, err
 	}
 	s, err := runtime.Compile(m, runtime.Options{Threads: g.Threads})
-	if u, ok := err.(*runtime.UnsupportedError); ok && len(u.Nodes) > 0 {
-		return nil, &onnx.ErrNotImplemented{Operator: u.Nodes[0].ID.Op, Message: err.Error()}
+	if err != nil {
+		return nil, g.explain(err)
 	}
-	return s, err
+	return s, nil
 }

@@ -52,13 +52,14 @@ func (g *Graph) ApplyOperation(o onnx.Operation, nodes ...gonum.Node) error {
 			n.v.by = p
 		}
 	}
+	g.drop()
 	g.ops = append(g.ops, p)
 	return nil
 }
 
 // find is the operator of that name. onnx-go does not say of which domain.
 func find(name string) (graph.OpID, bool) {
-	for _, domain := range []string{"", "ai.onnx.ml", "ai.onnx.preview.training"} {
+	for _, domain := range domains {
 		if op.Versions(domain, name) != nil {
 			return graph.OpID{Domain: domain, Op: name}, true
 		}
@@ -68,6 +69,9 @@ func find(name string) (graph.OpID, bool) {
 	}
 	return graph.OpID{Op: name}, name == imageScaler
 }
+
+// domains are those of ONNX, the default one first.
+var domains = []string{"", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training"}
 
 const contrib = "com.microsoft"
 

@@ -36,7 +36,7 @@ func importOpsets(m *graph.Model, opset int64) {
 		opset = suiting(nodes[""])
 	}
 	m.Import("", opset)
-	for _, domain := range []string{"ai.onnx.ml", "ai.onnx.preview.training", contrib} {
+	for _, domain := range append(domains[1:], contrib) {
 		if len(nodes[domain]) > 0 {
 			m.Import(domain, int64(max(1, op.Newest(domain))))
 		}
@@ -72,7 +72,7 @@ func fits(n *graph.Node, s *op.Schema) bool {
 	for in > 0 && n.In(in-1) == nil {
 		in--
 	}
-	if s.Deprecated || in < s.MinIn || in > s.MaxIn || n.NumOut() > s.MaxOut {
+	if s.Deprecated || in < s.MinIn || n.NumIn() > s.MaxIn || n.NumOut() > s.MaxOut {
 		return false
 	}
 	for i := range in {

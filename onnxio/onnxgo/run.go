@@ -12,12 +12,14 @@ import (
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 	"github.com/onnx-rewrite/onnx-rewrite/runtime"
+	"github.com/onnx-rewrite/onnx-rewrite/runtime/op"
 )
 
 // Run computes the model's outputs from its inputs. The error is an *onnx.ErrNotImplemented for an operator that the runtime does not have or a
 // type that gorgonia has not. After an error the outputs have no tensor.
 func (g *Graph) Run() error {
 	g.ran = false
+	g.chooseOutputs()
 	for _, v := range g.values {
 		if v.wanted {
 			v.t = nil
@@ -29,7 +31,6 @@ func (g *Graph) Run() error {
 	if len(g.ops) == 0 {
 		return errors.New("onnxgo: the graph has no operation: decode a model into it with onnx.NewModel(g).UnmarshalBinary")
 	}
-	g.chooseOutputs()
 	inputs, err := g.inputTensors()
 	if err != nil {
 		return err
@@ -124,7 +125,7 @@ func (g *Graph) compute(inputs []fedValue) error {
 	}
 	out, err := g.session.Run(context.Background(), feeds)
 	if err != nil {
-		return fmt.Errorf("onnxgo: %w", err)
+		return g.explain(err)
 	}
 	for _, v := range g.values {
 		if !v.wanted {
@@ -138,6 +139,31 @@ func (g *Graph) compute(inputs []fedValue) error {
 	}
 	g.last, g.ran = inputs, true
 	return nil
+}
+
+// explain gives an error of the runtime the form that users of onnx-go look for.
+func (g *Graph) explain(err error) error {
+	var u *runtime.UnsupportedError
+	if errors.As(err, &u) && len(u.Nodes) > 0 {
+		return &onnx.ErrNotImplemented{Operator: u.Nodes[0].ID.Op, Message: err.Error() + g.guess()}
+	}
+	if errors.Is(err, op.ErrUnsupported) {
+		not := &onnx.ErrNotImplemented{Message: err.Error() + g.guess()}
+		var at *graph.NodeError
+		if errors.As(err, &at) {
+			not.Operator = at.Op.Op
+		}
+		return not
+	}
+	return fmt.Errorf("onnxgo: %w%s", err, g.guess())
+}
+
+// guess reminds that the opset was found, not given.
+func (g *Graph) guess() string {
+	if g.Opset != 0 {
+		return ""
+	}
+	return "; onnx-go does not tell the model's opset: where the one above is not it, set Graph.Opset"
 }
 
 // prepare sees to a session for inputs of these types and shapes.

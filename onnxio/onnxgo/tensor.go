@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	gorgonia "gorgonia.org/tensor"
 
@@ -45,7 +46,7 @@ var formats = map[reflect.Type]format{
 		}
 		return tensor.FromStrings(shape, list)
 	}, out: func(t *tensor.Tensor) any {
-		list := make([]string, len(t.Strs))
+		list := make([]string, len(t.Strs), len(t.Strs)+1)
 		for i, s := range t.Strs {
 			list[i] = string(s)
 		}
@@ -75,13 +76,18 @@ func native[T tensor.Native]() format {
 			}
 			return tensor.FromBytes(tensor.Scalar(*new(T)).Elem, shape, tensor.AsBytes(rows))
 		},
-		out: func(t *tensor.Tensor) any { return tensor.Data[T](t) },
+		out: func(t *tensor.Tensor) any {
+			if t.Len() == 0 {
+				return make([]T, 0, 1) // gorgonia takes a nil slice for a missing one
+			}
+			return tensor.Data[T](t)
+		},
 	}
 }
 
 // converted is the format of a type that ONNX has under another size.
 func converted[T any, U tensor.Native](f func(T) U) format {
-	return format{in: func(data any, shape []int64, strides []int) (*tensor.Tensor, error) {
+	return format{elem: tensor.Scalar(*new(U)).Elem, in: func(data any, shape []int64, strides []int) (*tensor.Tensor, error) {
 		rows, err := rowMajor[T](data, shape, strides)
 		if err != nil {
 			return nil, err
@@ -183,6 +189,12 @@ func fromGorgonia(x gorgonia.Tensor) (t *tensor.Tensor, err error) {
 	}
 	if len(shape) > 0 && d.Size() > 1 && len(d.Mask()) == d.Size() {
 		return nil, errors.New("a masked tensor has no counterpart in ONNX")
+	}
+	if slices.Contains(shape, 0) { // gorgonia's Data panics for some of these
+		if f.elem == tensor.String {
+			return tensor.FromStrings(shape, nil)
+		}
+		return tensor.FromBytes(f.elem, shape, nil)
 	}
 	return f.in(d.Data(), shape, d.Strides())
 }
