@@ -43,6 +43,7 @@ type Stop struct {
 	Node   string
 	Op     graph.OpID
 	Reason string
+	From   string // a value that the node reads, which has no type either, of which this follows; empty where inference stopped first
 }
 
 // String is one line.
@@ -195,9 +196,16 @@ func (e *Env) stopped(n *graph.Node, err error) {
 				Severity: graph.Error, Rule: "op/shape", Where: fmt.Sprintf("node %q (%s)", n.Label(), n.ID), Message: b.Error()})
 		}
 	}
+	from := ""
+	for _, v := range n.Reads() {
+		if v.Name != "" && !isTyped(e.typeOf(v)) {
+			from = v.Name
+			break
+		}
+	}
 	for i := 0; i < n.NumOut(); i++ {
 		if v := n.Out(i); v != nil && v.Name != "" && !isTyped(e.typeOf(v)) {
-			e.run.report.Stopped = append(e.run.report.Stopped, Stop{v.Name, n.Label(), n.ID, err.Error()})
+			e.run.report.Stopped = append(e.run.report.Stopped, Stop{v.Name, n.Label(), n.ID, err.Error(), from})
 		}
 	}
 }

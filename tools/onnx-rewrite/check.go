@@ -13,6 +13,7 @@ type checkCmd struct {
 	Model     string `arg:"" help:"The model."`
 	Security  bool   `help:"Look at a file from a stranger, without reading its weights: where its data lie, what is hidden in it, what it would do. Also works on files that are refused otherwise."`
 	Integrity bool   `help:"Read the data files and hold them against checksums and places; find bytes that no tensor has, and leftovers."`
+	All       bool   `help:"Print every finding; else the first 5 of a rule."`
 	Strict    bool   `help:"Warnings count as errors for the exit code."`
 	Lenient   bool   `help:"Go on when the data of a tensor are missing or do not fit, and report it."`
 	jsonFlag
@@ -26,7 +27,7 @@ func (*checkCmd) Help() string {
   onnx-rewrite check --security downloaded.onnx
   onnx-rewrite check --integrity model.onnx
 
-Looks at structure (names, order, scopes), operators (types, attributes, versions, functions), shapes that contradict each other, and at what other tools are known to refuse. With --security or --integrity it looks at that only, or at both. Exit code 1: an error was found.`
+Looks at structure (names, order, scopes), operators (types, attributes, versions, functions), shapes that contradict each other, values that have no type because inference stopped, and at what other tools are known to refuse; docs/checks.md lists the rules. With --security or --integrity it looks at that only, or at both. Exit code 1: an error was found.`
 }
 
 type checkResult struct {
@@ -87,7 +88,7 @@ func (c *checkCmd) model(a *app, add func(graph.Finding)) error {
 	}
 	typed := m.Clone()
 	report, _ := op.Infer(typed, op.InferOptions{}) // its error repeats the conflicts
-	for _, f := range report.Conflicts {
+	for _, f := range append(report.Conflicts, report.Findings()...) {
 		add(f)
 	}
 	for _, f := range onnxio.Lint(m) {
@@ -147,12 +148,27 @@ func unique(list []graph.Finding) []graph.Finding {
 	return out
 }
 
+// findingRows is how many findings of a rule are printed without --all.
+const findingRows = 5
+
 func (c *checkCmd) print(a *app, res *checkResult) {
+	printed, left := map[string]int{}, map[string]int{}
+	var order []string
 	for _, f := range res.Findings {
+		kind := f.Severity.String() + " " + f.Rule
+		if printed[kind]++; !c.All && f.Rule != "" && printed[kind] > findingRows {
+			if left[kind]++; left[kind] == 1 {
+				order = append(order, kind)
+			}
+			continue
+		}
 		a.printf("%s\n", visible(f.String()))
 		if f.Fix != "" {
 			a.printf("    %s\n", visible(f.Fix))
 		}
+	}
+	for _, kind := range order {
+		a.printf("and %d more of %s (--all)\n", left[kind], kind)
 	}
 	t := newTable("", "limit", ">the model has", ">of")
 	for _, l := range res.Limits {

@@ -48,6 +48,7 @@ type inspection struct {
 	Nodes     int                `json:"nodes"`
 	Ops       []opCount          `json:"ops"`
 	Functions []string           `json:"functions,omitempty"`
+	Inference inferenceInfo      `json:"inference"`
 	FFN       []ffnInfo          `json:"ffn"`
 	Declined  []declinedFFN      `json:"declined"`
 	Savings   []saving           `json:"savings,omitempty"`
@@ -62,6 +63,14 @@ type port struct {
 type opCount struct {
 	Op    string `json:"op"`
 	Count int    `json:"count"`
+}
+
+// inferenceInfo says how far the types of the values between the nodes are known.
+type inferenceInfo struct {
+	Values  int        `json:"values"`
+	Typed   int        `json:"typed"`  // with element type and rank
+	Static  int        `json:"static"` // of them, with constant dimensions only
+	Stopped []op.Cause `json:"stopped"`
 }
 
 type ffnInfo struct {
@@ -156,7 +165,8 @@ func (r *inspection) count(m *graph.Model) {
 // find lists the feed-forward blocks of a typed clone, and what rewrites would save.
 func (r *inspection) find(m *graph.Model) {
 	typed := m.Clone()
-	op.Infer(typed, op.InferOptions{}) // contradictions are the business of check
+	report, _ := op.Infer(typed, op.InferOptions{}) // contradictions are the business of check
+	r.Inference = inferenceInfo{report.Values, report.Typed, report.Static, report.Causes()}
 	var blocks []passes.FFN
 	for _, f := range passes.FindFFN(typed) {
 		if f.Reason != "" {
@@ -268,6 +278,7 @@ func (c *inspectCmd) print(a *app, r *inspection) {
 		ops = append(ops, fmt.Sprintf("%s %d", o.Op, o.Count))
 	}
 	a.printf("\n%d nodes: %s\n", r.Nodes, strings.Join(ops, ", "))
+	c.printInference(a, r.Inference)
 	t = newTable("\n"+plural(len(r.FFN), "feed-forward block"), ">#", "block", "form", ">in", ">hidden", ">out", ">weights", ">FLOPs a token")
 	for i, f := range r.FFN {
 		form := f.Act
@@ -291,6 +302,19 @@ func (c *inspectCmd) print(a *app, r *inspection) {
 	}
 	printTable(a.out, t)
 	printBlocks(a, r.Blocks)
+}
+
+func (c *inspectCmd) printInference(a *app, x inferenceInfo) {
+	a.printf("types: %d of %s between the nodes are known, %d of them with constant dimensions\n", x.Typed, plural(x.Values, "value"), x.Static)
+	t := newTable("\ninference of types stopped", "at node", "operator", "because", ">values without a type")
+	for i, s := range x.Stopped {
+		if i == diffRows {
+			t.AppendRow([]any{fmt.Sprintf("and %d more", len(x.Stopped)-i)})
+			break
+		}
+		t.AppendRow([]any{s.Node, s.OpName, s.Reason, s.Values})
+	}
+	printTable(a.out, t)
 }
 
 func opsetText(opsets map[string]int64) string {
