@@ -30,6 +30,7 @@ func Convert(m *graph.Model, to int, opt Options) (*graph.Model, *Report, error)
 	if c.m.IRVersion < 3 {
 		c.m.IRVersion = 3
 	}
+	c.remember()
 	c.outputs()
 	before := c.idle()
 	for _, t := range targets {
@@ -46,9 +47,7 @@ func Convert(m *graph.Model, to int, opt Options) (*graph.Model, *Report, error)
 	}
 	c.report.IRTo = c.m.IRVersion
 	c.report.Changes = c.changes()
-	if _, err := op.Infer(c.m, op.InferOptions{}); err != nil {
-		return nil, nil, fmt.Errorf("types of the converted model: %w", err)
-	}
+	c.restore()
 	return c.m, &c.report, nil
 }
 

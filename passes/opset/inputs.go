@@ -37,6 +37,10 @@ func allowZero(s *site) error {
 		return nil
 	}
 	x, list := s.n.In(0).Type.Shape, s.dimsIn(1)
+	zero := func(d graph.Dim) bool { return d.Is(0) }
+	if y := s.n.Out(0); slices.ContainsFunc(x.Dims, zero) || y != nil && slices.ContainsFunc(y.Type.Shape.Dims, zero) {
+		return refuse(NoAttr, "", "attribute allowzero = 1 of an empty tensor came with version 14")
+	}
 	sure := list != nil
 	for i, d := range list {
 		v, fixed := d.Value()

@@ -35,24 +35,47 @@ func (s *site) window() (w window, ok bool) {
 	return w, true
 }
 
-// ceilMode: the last window had to lie inside. Where rounding up or down makes no difference, the attribute goes.
-func ceilMode(s *site) error {
-	if s.n.Attrs.Int("ceil_mode", 0) == 0 {
-		return nil
-	}
+// ceilAdds reports whether rounding the number of windows up adds one. A window that starts in the padding behind the input is none.
+func (s *site) ceilAdds() (adds, known bool) {
 	w, ok := s.window()
 	if !ok {
-		return refuse(NoShape, "", "whether ceil_mode = 1 makes a difference is not known: the input's shape is not, or it is padded automatically")
+		return false, false
 	}
 	for i := range w.kernel {
-		if rest := w.in[i] + w.begin[i] + w.end[i] - w.dilations[i]*(w.kernel[i]-1) - 1; rest%w.strides[i] != 0 && rest >= 0 {
-			last := (rest/w.strides[i] + 1) * w.strides[i]
-			if last < w.in[i]+w.begin[i] { // a window that starts in the padding behind is none
-				return refuse(NoAttr, "", "attribute ceil_mode = 1 adds a window, and came with version 10")
-			}
+		rest := w.in[i] + w.begin[i] + w.end[i] - w.dilations[i]*(w.kernel[i]-1) - 1
+		if rest < 0 || rest%w.strides[i] == 0 {
+			continue
+		}
+		if last := (rest/w.strides[i] + 1) * w.strides[i]; last < w.in[i]+w.begin[i] {
+			return true, true
 		}
 	}
+	return false, true
+}
+
+// ceilMode: the number of windows was rounded down. Where that makes no difference, the attribute goes.
+func ceilMode(s *site) error {
+	if s.n.Attrs.Int("ceil_mode", 0) == 0 {
+		s.drop("ceil_mode")
+		return nil
+	}
+	switch adds, known := s.ceilAdds(); {
+	case !known:
+		return refuse(NoShape, "", "whether ceil_mode = 1 makes a difference is not known: the input's shape is not, or it is padded automatically")
+	case adds:
+		return refuse(NoAttr, "", "attribute ceil_mode = 1 adds a window, and came with version %d", s.newer.Since)
+	}
 	s.drop("ceil_mode")
+	return nil
+}
+
+// ceilStart: before 22 the text counted windows that start in the padding behind. Where those are all that rounding up adds, it goes.
+func ceilStart(s *site) error {
+	if s.n.Attrs.Int("ceil_mode", 0) != 0 {
+		if adds, known := s.ceilAdds(); known && !adds {
+			s.drop("ceil_mode")
+		}
+	}
 	return nil
 }
 

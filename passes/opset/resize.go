@@ -88,7 +88,10 @@ func resizeModes(s *site) error {
 	}
 	scales, ok := s.floats(input)
 	if !ok {
-		return refuse(NotConst, "", "input scales is not constant, and version 10 rounds positions down or up depending on it")
+		one := s.constant("one", tensor.Scalar(float32(1)))
+		x = s.asymmetric(x, s.binary("Max", input, one), "floor")
+		s.give(s.asymmetric(x, s.binary("Min", input, one), "ceil"))
+		return nil
 	}
 	var parts [2][]float32 // enlarging, shrinking
 	for _, v := range scales {

@@ -21,6 +21,36 @@ func (c *converter) idle() idle {
 	return found
 }
 
+// remember keeps the types that the model states. Inference fills in others while nodes are converted; what a value is does not change.
+func (c *converter) remember() {
+	c.stated = map[*graph.Value]graph.Type{}
+	keep := func(list []*graph.Value) {
+		for _, v := range list {
+			if v != nil {
+				c.stated[v] = v.Type
+			}
+		}
+	}
+	c.m.Walk(func(g *graph.Graph) {
+		keep(g.Inputs)
+		keep(g.Outputs)
+		keep(g.Inits)
+		keep(g.ValueInfo)
+		for n := range g.Nodes() {
+			keep(n.Outputs())
+		}
+	})
+}
+
+// restore brings the types back that remember kept.
+func (c *converter) restore() {
+	for v, t := range c.stated {
+		if v.Const == nil {
+			v.Type = t
+		}
+	}
+}
+
 // unread reports whether no node has v as an input and no graph returns it.
 func (c *converter) unread(v *graph.Value) bool { return v.NumUses() == 0 && !c.returned[v] }
 

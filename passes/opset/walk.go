@@ -19,6 +19,7 @@ type converter struct {
 	env      *op.Env
 	data     func(*graph.Value) *op.Data // contents of small integer values, before anything was edited
 	local    map[graph.OpID]bool         // model-local functions: their calls stay
+	stated   map[*graph.Value]graph.Type // types as the model states them
 	returned map[*graph.Value]bool       // outputs of the graph, its subgraphs and the functions
 	// enlarges are the Resize nodes that were Upsample: no scale of theirs is below 1.
 	enlarges map[*graph.Node]bool
