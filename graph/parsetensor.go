@@ -15,6 +15,7 @@ type tensorNote struct {
 	meta       tensor.Meta
 	noName     bool // the name is absent, though names are usually present
 	none       bool // no field holds values
+	empty      bool // a field is there for them, and empty
 	reference  bool // a list of one hash is a reference nevertheless
 	unchecked  bool // the number of strings does not fit the shape
 	typed, raw bool
@@ -45,6 +46,8 @@ func (p *parser) tensorNote() *tensorNote {
 			m.Segment = p.segment(f)
 		case "none":
 			n.none = true
+		case "empty":
+			n.empty = true
 		case "reference":
 			n.reference = true
 		case "unchecked":
@@ -175,11 +178,15 @@ func (p *parser) tensorNamed(elem tensor.DType, shape []int64, note *tensorNote)
 // tensorElements reads {…}.
 func (p *parser) tensorElements(elem tensor.DType, shape []int64, note *tensorNote) *tensor.Tensor {
 	start := p.tok.pos
-	if note.none {
+	if note.none || note.empty {
 		p.next()
 		p.expect("}")
-		note.meta.Carrier = tensor.CarrierNone
 		x := &tensor.Tensor{Elem: elem, Shape: shape}
+		if note.empty {
+			x.SetStorage(tensor.Heap(nil))
+			return x
+		}
+		note.meta.Carrier = tensor.CarrierNone
 		if n, err := tensor.NumElements(shape); err == nil && n == 0 {
 			x.SetStorage(tensor.Heap(nil))
 		}

@@ -36,7 +36,12 @@ func (p *printer) inBraces(t *tensor.Tensor) bool {
 	if hasElements(t) {
 		return p.max < 0 || t.Len() <= p.max
 	}
-	return holdsNone(t)
+	return t.Strs != nil || p.notes && (holdsNone(t) || holdsEmpty(t))
+}
+
+// holdsEmpty reports whether the field that should hold the tensor's values is there and empty, as in a model without its weights.
+func holdsEmpty(t *tensor.Tensor) bool {
+	return t.Storage() != nil && t.Storage().Len() == 0 && !hasElements(t) && !holdsNone(t)
 }
 
 // holdsNone reports whether no field of the file holds values for the tensor, or a broken one does.
@@ -56,9 +61,9 @@ func (p *printer) data(t *tensor.Tensor) {
 		p.s("{")
 		p.elements(t)
 		p.s("}")
-	case !holdsNone(t):
+	case !p.inBraces(t):
 		p.f(`x"%x"`, t.Bytes())
-	default:
+	default: // a note says why these are not as many as the shape needs
 		p.s("{")
 		for i, s := range t.Strs {
 			p.comma(i)
@@ -136,6 +141,11 @@ func (p *printer) carrierNote(n *noteText, t *tensor.Tensor, m *tensor.Meta) {
 		}
 	case holdsNone(t):
 		n.add("none")
+	case holdsEmpty(t) && m.Carrier == tensor.CarrierTyped:
+		n.add("empty")
+		n.add("typed")
+	case holdsEmpty(t):
+		n.add("empty")
 	case m.Carrier == tensor.CarrierTyped && (!p.usual.typed || !hasElements(t)):
 		n.add("typed")
 	case m.Carrier != tensor.CarrierTyped && p.usual.typed && hasElements(t):
