@@ -44,32 +44,38 @@ func newDecoder(opt LoadOptions, ext *externals, size int) *decoder {
 	return d
 }
 
-// str copies a name or a key; short ones, which models repeat a lot, are shared. A limit that it goes beyond is told by the next each.
+// str copies a name or a key, each once, because models repeat them a lot. A limit that it goes beyond is told by the next each.
 func (d *decoder) str(b []byte) string {
+	if s, ok := d.words[string(b)]; ok {
+		return s
+	}
 	if int64(len(b)) > d.lim.Name {
 		d.over = &LimitError{Name: "name", Limit: d.lim.Name}
 		return ""
 	}
-	return d.long(b)
+	s := d.long(b)
+	d.words[s] = s
+	return s
 }
 
-// long is str for documentation and metadata, which may be longer than a name.
+// long copies documentation or metadata, which may be longer than a name.
 func (d *decoder) long(b []byte) string {
-	if len(b) <= 64 {
-		if s, ok := d.words[string(b)]; ok {
-			return s
-		}
+	if s, ok := d.words[string(b)]; ok {
+		return s
 	}
 	if d.strings += int64(len(b)); d.strings > d.lim.Strings {
 		d.over = &LimitError{Name: "strings", Limit: d.lim.Strings}
 		return ""
 	}
 	s := string(b)
-	if len(b) <= 64 {
+	if len(b) <= shortText {
 		d.words[s] = s
 	}
 	return s
 }
+
+// shortText is the most bytes of a text that is kept once, as names are.
+const shortText = 64
 
 func extraOf(x **graph.Extra) *graph.Extra {
 	if *x == nil {

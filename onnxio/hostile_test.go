@@ -190,3 +190,21 @@ func TestNoExternalData(t *testing.T) {
 		require.NoError(t, m.Close())
 	}
 }
+
+// The rules of names are the same on every system: what one of them reads in another way is refused on all, and nothing else is.
+func TestLocationNames(t *testing.T) {
+	for why, list := range hostileTexts {
+		if why == "no such file" || why == "name too long" {
+			continue // plain names
+		}
+		for _, loc := range list {
+			require.ErrorContains(t, checkLocation(loc), why, "%q", loc)
+		}
+	}
+	for _, loc := range append(hostileTexts["no such file"],
+		"w", "a/b/c", "./w", "a//b", ".hidden", "..w", "w..bin", "a b", "COM10", "COM", "console", "nul1", "lptx.bin", "aux_weights", "communication/w", "COMA",
+		"onnx__MatMul_1", "model.onnx.data", "模型/веса é", "w#1%20&(2)[3]{4}~'!@,;=+`^$") {
+		require.NoError(t, checkLocation(loc), "%q", loc)
+	}
+	require.ErrorContains(t, checkLocation("model.layers.0.weight."), "drops a dot")
+}

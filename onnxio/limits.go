@@ -19,7 +19,7 @@ type Limits struct {
 
 	Elements int64 // of a tensor [2^40]
 	Name     int64 // bytes of a name, or of a key [64 KiB]
-	Strings  int64 // bytes of all names, texts and metadata, each different short one once [256 MiB]
+	Strings  int64 // bytes of all names, texts and metadata, each name and short text once [256 MiB]
 	File     int64 // bytes of the model file, without data files [2^31-1, what the format allows]
 	Memory   int64 // bytes of the structure in memory, without tensors, by a rough count [64 MiB and 32 times the file's size]
 }

@@ -20,7 +20,7 @@ type scanner struct {
 	found *findings
 
 	sizes   map[string]int64 // of limits, by name
-	words   map[string]bool  // short strings that were counted
+	words   map[string]bool  // names and short texts that were counted
 	graphs  int              // that the walk is in
 	refs    []scanRef
 	unknown map[unknownKey]*unknownUse
@@ -169,13 +169,13 @@ func (s *scanner) text(sch *schema, spec *fieldSpec, b []byte) {
 	case sch == attrSchema && (spec.num == attrS || spec.num == attrStrings), sch == tensorSchema && (spec.num == tensorRaw || spec.num == tensorStrings):
 		return // values
 	}
-	if len(b) > 64 || !s.words[string(b)] {
+	prose := spec.name == "doc_string" || sch == entrySchema && spec.num == entryValue
+	if !s.words[string(b)] {
 		s.sizes["strings"] += int64(len(b))
-		if len(b) <= 64 {
+		if !prose || len(b) <= shortText {
 			s.words[string(b)] = true
 		}
 	}
-	prose := spec.name == "doc_string" || sch == entrySchema && spec.num == entryValue
 	if !prose {
 		s.more("name", int64(len(b)))
 	}

@@ -52,13 +52,18 @@ func Security(file string, opt SecurityOptions) (*SecurityReport, error) {
 		return nil, err
 	}
 	defer main.close()
+	return securityOf(main.b, file, opt)
+}
+
+// securityOf looks at the bytes of a model file that lies at the path.
+func securityOf(b []byte, file string, opt SecurityOptions) (*SecurityReport, error) {
 	r := &review{opt: opt, file: file, findings: findings{prefix: "security/", counts: map[string]int{}}}
-	s := &scanner{ctx: opt.Ctx, found: &r.findings, sizes: map[string]int64{"file": int64(len(main.b))}, words: map[string]bool{}, unknown: map[unknownKey]*unknownUse{}}
+	s := &scanner{ctx: opt.Ctx, found: &r.findings, sizes: map[string]int64{"file": int64(len(b))}, words: map[string]bool{}, unknown: map[unknownKey]*unknownUse{}}
 	s.push("model", -1)
-	s.message(modelSchema, view{b: main.b})
+	s.message(modelSchema, view{b: b})
 	r.strangeFields(s)
 	r.external(s.refs)
-	r.structure(main.b, s)
+	r.structure(b, s)
 	if err := opt.Ctx.Err(); err != nil {
 		return nil, err
 	}

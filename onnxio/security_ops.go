@@ -169,7 +169,7 @@ func (r *review) bomb(n *graph.Node) {
 		size(depth, 8, ok && len(depth) == 1)
 	case n.Is("Loop"):
 		if count, ok := constantInts(n.In(0)); ok && len(count) == 1 && count[0] > 1<<31 {
-			r.add(graph.Warning, "long-loop", nodePlace(n), "run it with a deadline", "repeats up to %d times", count[0])
+			r.add(graph.Info, "long-loop", nodePlace(n), "run it with a deadline", "repeats up to %d times", count[0])
 		}
 	}
 	for _, a := range n.Attrs {
