@@ -18,6 +18,8 @@ type FFNSpec struct {
 	// WholeUp lays Up of a gated block out for being read whole: better for KeepHidden and Dense, but then rules on the
 	// gate skip no Up row.
 	WholeUp bool
+
+	Packed func(w []float32) // is told of each matrix that has been packed and will not be read again; nil: nobody is
 }
 
 // FFN is a feed-forward block packed for [FFN.Dense] and [FFN.TopK]. It is immutable and safe for concurrent use.
@@ -68,15 +70,22 @@ func (r KeepRule) WholeUp(in, hidden int) bool {
 // NewFFN packs a block. The matrices are copied; biases are kept by reference.
 func NewFFN(s FFNSpec) *FFN {
 	f := &FFN{in: s.In, hidden: s.Hidden, out: s.Out, act: s.Act, gateBias: s.GateBias, upBias: s.UpBias, outBias: s.OutBias, count: counting(ffnBlock)}
+	packed := s.Packed
+	if packed == nil {
+		packed = func([]float32) {}
+	}
 	if s.Gate != nil {
 		f.gate = PackB(s.In, s.Hidden, s.Gate, s.Hidden, false, nil)
+		packed(s.Gate)
 	}
 	if s.Gate != nil && !s.WholeUp {
 		f.upRows = newRowMatrix(s.Up, s.In, s.Hidden)
 	} else {
 		f.up = PackB(s.In, s.Hidden, s.Up, s.Hidden, false, nil)
 	}
+	packed(s.Up)
 	f.down = PackB(s.Hidden, s.Out, s.Down, s.Out, false, nil)
+	packed(s.Down)
 	return f
 }
 

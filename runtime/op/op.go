@@ -73,8 +73,17 @@ func (p *Prep) Elem(i int) tensor.DType {
 func (p *Prep) PackB(i, offset, k, n, ldb int, trans bool) *kernel.PackedB {
 	t := p.Const(i)
 	return p.Cache.Get(packKey{t, offset, k, n, ldb, trans}, func() any {
+		defer release(t)
 		return kernel.PackB(k, n, tensor.Data[float32](t)[offset:], ldb, trans, p.Pool)
 	}).(*kernel.PackedB)
+}
+
+// release gives back the pages of a large constant that was just packed, as far as its storage can: they are read again at the next use. So
+// never more than one tensor is in memory twice.
+func release(t *tensor.Tensor) {
+	if s, ok := t.Storage().(interface{ Release() }); ok && t.Storage().Len() >= 1<<20 {
+		s.Release()
+	}
 }
 
 type packKey struct {

@@ -46,6 +46,16 @@ type blockReader struct {
 	p      *Prep
 	call   *block.Call
 	reason string
+	taken  []*tensor.Tensor
+}
+
+// packed gives back the memory of a weight that has been packed.
+func (r *blockReader) packed(w []float32) {
+	for _, t := range r.taken {
+		if data := tensor.Data[float32](t); len(w) > 0 && len(data) > 0 && &data[0] == &w[0] {
+			release(t)
+		}
+	}
 }
 
 func (r *blockReader) fail(format string, args ...any) {
@@ -66,6 +76,7 @@ func (r *blockReader) weight(name string, dims ...int) (data []float32, shape []
 			return nil, make([]int64, len(dims))
 		}
 	}
+	r.taken = append(r.taken, t)
 	return tensor.Data[float32](t), t.Shape
 }
 
@@ -116,6 +127,7 @@ func (r *blockReader) topK() Exec {
 		r.fail("%v", err)
 		return nil
 	}
+	s.Packed = r.packed
 	ffn := kernel.NewFFN(s)
 	return rowExec{in: s.In, out: s.Out, run: func(m int, x, y []float32, p *kernel.Pool) { ffn.TopK(m, x, y, rule, p) }}
 }
