@@ -81,9 +81,9 @@ func TestCompareFindsEachDifference(t *testing.T) {
 			Weights: []WeightChange{{Name: "bias", Status: Added, B: "float[4]", DensityB: figure(0.75)},
 				{Name: "b", Status: Removed, A: "float[4]", DensityA: figure(0.75)}}}},
 		{"weight's values", func(m *Model) { m.Graph.Inits[0].Const = tensor.Of([]float32{1, 0, 3.5, 0}, 4) }, Diff{
-			Weights: []WeightChange{{Name: "b", Status: Changed, A: "float[4]", B: "float[4]", Max: figure(2), Share: figure(0.5), DensityA: figure(0.75), DensityB: figure(0.5)}}}},
+			Weights: []WeightChange{{Name: "b", Status: Changed, A: "float[4]", B: "float[4]", Max: figure(2), Relative: figure(2 / 3.5), RMS: figure(math.Sqrt(1.0625)), Share: figure(0.5), DensityA: figure(0.75), DensityB: figure(0.5)}}}},
 		{"weight's type", func(m *Model) { m.Graph.Inits[0].Const = tensor.Of([]float64{1, 2, 3, 0}, 2, 2) }, Diff{
-			Weights: []WeightChange{{Name: "b", Status: Changed, A: "float[4]", B: "double[2,2]", Max: figure(0), Share: figure(0), DensityA: figure(0.75), DensityB: figure(0.75)}}}},
+			Weights: []WeightChange{{Name: "b", Status: Changed, A: "float[4]", B: "double[2,2]", Max: figure(0), Relative: figure(0), RMS: figure(0), Share: figure(0), DensityA: figure(0.75), DensityB: figure(0.75)}}}},
 		{"weight's size", func(m *Model) { m.Graph.Inits[0].Const = tensor.Of([]float32{1}, 1) }, Diff{
 			Weights: []WeightChange{{Name: "b", Status: Changed, A: "float[4]", B: "float[1]", DensityA: figure(0.75), DensityB: figure(1)}}}},
 	} {

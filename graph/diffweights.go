@@ -19,6 +19,8 @@ type WeightChange struct {
 	B      string `json:"b"`
 
 	Max      *Figure `json:"max_abs,omitempty"`   // max|a-b|; over the elements that are numbers in both
+	Relative *Figure `json:"relative,omitempty"`  // max|a-b| / max|b|
+	RMS      *Figure `json:"rms,omitempty"`       // root of the mean of (a-b)²
 	Share    *Figure `json:"share,omitempty"`     // of elements that differ, 0..1
 	DensityA *Figure `json:"density_a,omitempty"` // share of elements that are not 0
 	DensityB *Figure `json:"density_b,omitempty"`
@@ -77,26 +79,45 @@ func compareWeights(a, b *Value) (w WeightChange, same bool) {
 	if x == nil || y == nil {
 		return w, x == nil && y == nil && w.A == w.B
 	}
+	defer release(x, y)
 	if x.Elem == y.Elem && slices.Equal(x.Shape, y.Shape) && bytes.Equal(x.Bytes(), y.Bytes()) && slices.EqualFunc(x.Strs, y.Strs, bytes.Equal) {
 		return w, true
 	}
 	w.DensityA, w.DensityB = density(x), density(y)
 	if w.DensityA != nil && w.DensityB != nil && x.Len() == y.Len() && x.Len() > 0 {
-		most, other := 0.0, 0
+		most, other, largest, squares := 0.0, 0, 0.0, 0.0
 		chunks(x, func(at int, p []float64) {
 			for i, q := range chunk(y, at, len(p)) {
+				largest = math.Max(largest, math.Abs(q))
 				if p[i] == q || math.IsNaN(p[i]) && math.IsNaN(q) {
 					continue
 				}
 				other++
-				if gap := math.Abs(p[i] - q); gap > most {
+				gap := math.Abs(p[i] - q)
+				if gap > most {
 					most = gap
+				}
+				if gap == gap {
+					squares += gap * gap
 				}
 			}
 		})
 		w.Max, w.Share = figure(most), figure(float64(other)/float64(x.Len()))
+		w.RMS = figure(math.Sqrt(squares / float64(x.Len())))
+		if w.Relative = figure(0); most > 0 {
+			w.Relative = figure(most / largest)
+		}
 	}
 	return w, false
+}
+
+// release gives back the memory of tensors that are mapped from a file, so that comparing large models takes that of two tensors.
+func release(list ...*tensor.Tensor) {
+	for _, t := range list {
+		if r, ok := t.Storage().(interface{ Release() }); ok {
+			r.Release()
+		}
+	}
 }
 
 func figure(x float64) *Figure { f := Figure(x); return &f }

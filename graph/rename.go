@@ -4,16 +4,47 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Errors of RenameValue.
 var (
 	ErrNoValue   = errors.New("the graph has no such value")
 	ErrNameTaken = errors.New("the name is taken")
+	ErrManySuch  = errors.New("several subgraphs have a value of that name")
+	ErrNoNode    = errors.New("the model has no such node")
+	ErrManyNodes = errors.New("several nodes have that name")
 )
 
-// RenameValue gives a value of g, the main graph of a model, another name: an input, an output, an initializer or a value on the way.
-// Nodes, subgraphs and declarations follow. The name must not be taken anywhere in g or below: a subgraph's value of that name would hide
+// RenameNode gives the node of that name, in the main graph, a subgraph or a function, another one. The names of nodes are for people;
+// a name that a node has already is refused all the same.
+func (m *Model) RenameNode(name, to string) error {
+	var found []*Node
+	taken := false
+	m.Walk(func(g *Graph) {
+		for n := range g.Nodes() {
+			if n.Name == name {
+				found = append(found, n)
+			}
+			taken = taken || n.Name == to
+		}
+	})
+	switch {
+	case to == "":
+		return fmt.Errorf("rename node %q: the new name is empty", name)
+	case len(found) == 0:
+		return fmt.Errorf("rename node %q: %w", name, ErrNoNode)
+	case len(found) > 1:
+		return fmt.Errorf("rename node %q: %w", name, ErrManyNodes)
+	case taken && name != to:
+		return fmt.Errorf("rename node %q to %q: %w", name, to, ErrNameTaken)
+	}
+	found[0].Name = to
+	return nil
+}
+
+// RenameValue gives a value another name: an input, an output, an initializer or a value on the way, of the main graph or else of the only
+// subgraph that has one of that name. Nodes, subgraphs and declarations follow. The name must not be taken anywhere in g or below: a subgraph's value of that name would hide
 // it. It is an error, and nothing is changed, when training information or a quantization annotation names the value, because these are
 // not taken apart.
 func (m *Model) RenameValue(name, to string) error {
@@ -22,6 +53,7 @@ func (m *Model) RenameValue(name, to string) error {
 		return fmt.Errorf("rename %q: the new name is empty", name)
 	}
 	var v *Value
+	var inner []*Value
 	taken := false
 	g.Walk(func(sub *Graph) {
 		look := func(list []*Value) {
@@ -30,7 +62,11 @@ func (m *Model) RenameValue(name, to string) error {
 					continue
 				}
 				taken = taken || x.Name == to
-				if v == nil && sub == g && x.Name == name {
+				switch {
+				case x.Name != name:
+				case sub != g && !slices.Contains(inner, x):
+					inner = append(inner, x)
+				case sub == g && v == nil:
 					v = x
 				}
 			}
@@ -49,7 +85,12 @@ func (m *Model) RenameValue(name, to string) error {
 			}
 		}
 	})
+	if v == nil && len(inner) == 1 {
+		v = inner[0]
+	}
 	switch {
+	case v == nil && len(inner) > 1:
+		return fmt.Errorf("rename %q: %w", name, ErrManySuch)
 	case v == nil:
 		return fmt.Errorf("rename %q: %w", name, ErrNoValue)
 	case name == to:
@@ -58,6 +99,9 @@ func (m *Model) RenameValue(name, to string) error {
 		return fmt.Errorf("rename %q to %q: %w", name, to, ErrNameTaken)
 	case len(m.Training) > 0:
 		return fmt.Errorf("rename %q: the model has training information, which names values", name)
+	}
+	if home := v.graph; home != nil {
+		g = home
 	}
 	if g.Extra != nil {
 		for _, f := range g.Extra.Kept {

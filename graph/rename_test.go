@@ -27,7 +27,9 @@ func TestRenameValueRefuses(t *testing.T) {
 	m := mustModel(t, renameModel)
 	before := m.String()
 	require.ErrorIs(t, m.RenameValue("q", "r"), ErrNoValue)
-	require.ErrorIs(t, m.RenameValue("t", "r"), ErrNoValue, "a value of a subgraph")
+	require.NoError(t, m.RenameValue("t", "r"), "a value of a subgraph")
+	require.Contains(t, m.String(), "=> (float[N,4] r) {")
+	require.NoError(t, m.RenameValue("r", "t"))
 	require.ErrorIs(t, m.RenameValue("x", "b"), ErrNameTaken)
 	require.ErrorIs(t, m.RenameValue("x", "t"), ErrNameTaken, "a subgraph's value would hide it")
 	require.Error(t, m.RenameValue("x", ""))
@@ -85,4 +87,17 @@ func TestReplaceSymbol(t *testing.T) {
 	require.Equal(t, mustModel(t, `g (float[3,4] x, seq(float[3]) s) => (float[6,4] y) <float[3,4] a> { a = Abs(x) y = Concat<axis = 0>(a, x) }`).String(), c.String())
 	require.Contains(t, m.String(), "seq(float[N])", "the original is not changed")
 	require.Zero(t, m.ReplaceSymbol("Q", Const(3)))
+}
+
+func TestRenameInSeveralSubgraphs(t *testing.T) {
+	m := mustModel(t, `g (float x, bool c) => (float y) {
+		["one"] y = If (c) <then_branch = t () => (r) { ["two"] r = Neg (x) }, else_branch = e () => (r) { ["two"] r = Abs (x) }>
+	}`)
+	require.ErrorIs(t, m.RenameValue("r", "q"), ErrManySuch)
+	require.ErrorIs(t, m.RenameNode("two", "q"), ErrManyNodes)
+	require.ErrorIs(t, m.RenameNode("three", "q"), ErrNoNode)
+	require.ErrorIs(t, m.RenameNode("one", "two"), ErrNameTaken)
+	require.Error(t, m.RenameNode("one", ""))
+	require.NoError(t, m.RenameNode("one", "four"))
+	require.Equal(t, "four", m.Graph.First().Name)
 }

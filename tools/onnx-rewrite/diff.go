@@ -80,12 +80,12 @@ func (c *diffCmd) print(a *app, res *diffResult) {
 		}
 	}
 	printTable(a.out, t)
-	t = newTable("\nweights", "weight", "", "before", "after", ">max|a-b|", ">changed", ">density", ">after")
+	t = newTable("\nweights", "weight", "", "before", "after", ">max|a-b|", ">/ max|b|", ">changed", ">density", ">after")
 	for i, w := range d.Weights {
 		if c.cut(t, i, len(d.Weights)) {
 			break
 		}
-		t.AppendRow([]any{place(w.Where, w.Name), string(w.Status), w.A, w.B, figureText(w.Max, 1, ""), figureText(w.Share, 100, " %"), figureText(w.DensityA, 100, " %"), figureText(w.DensityB, 100, " %")})
+		t.AppendRow([]any{place(w.Where, w.Name), string(w.Status), w.A, w.B, figureText(w.Max, 1, ""), figureText(w.Relative, 1, ""), figureText(w.Share, 100, " %"), figureText(w.DensityA, 100, " %"), figureText(w.DensityB, 100, " %")})
 	}
 	printTable(a.out, t)
 	c.changes(a, "types of values", d.Values)

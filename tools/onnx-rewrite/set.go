@@ -11,12 +11,20 @@ import (
 )
 
 type setCmd struct {
-	Model          string   `arg:"" help:"The model."`
-	Metadata       []string `sep:"none" placeholder:"KEY=VALUE" help:"Set an entry of the model's metadata. May be repeated."`
-	RemoveMetadata []string `sep:"none" placeholder:"KEY" help:"Remove an entry of the model's metadata. May be repeated."`
-	Rename         []string `sep:"none" placeholder:"OLD=NEW" help:"Give a value another name: an input, an output, an initializer, a value on the way. May be repeated."`
-	Dim            []string `sep:"none" placeholder:"WHAT=N|NAME" help:"Set a dimension: WHAT is VALUE:AXIS of an input or output, or a symbolic name, which is then replaced everywhere. May be repeated."`
-	Doc            *string  `placeholder:"TEXT" help:"Set the model's documentation."`
+	Model           string   `arg:"" help:"The model."`
+	Metadata        []string `sep:"none" placeholder:"KEY=VALUE" help:"Set an entry of the model's metadata. May be repeated."`
+	RemoveMetadata  []string `sep:"none" placeholder:"KEY" help:"Remove an entry of the model's metadata. May be repeated."`
+	Rename          []string `sep:"none" placeholder:"OLD=NEW" help:"Give a value another name: an input, an output, an initializer, a value on the way. May be repeated."`
+	Dim             []string `sep:"none" placeholder:"WHAT=N|NAME" help:"Set a dimension: WHAT is VALUE:AXIS of an input or output, or a symbolic name, which is then replaced everywhere. May be repeated."`
+	RenameNode      []string `sep:"none" placeholder:"OLD=NEW" help:"Give a node another name. May be repeated."`
+	Doc             *string  `placeholder:"TEXT" help:"Set the model's documentation."`
+	GraphName       *string  `placeholder:"NAME" help:"Set the name of the graph."`
+	Producer        *string  `placeholder:"NAME" help:"Set the producer's name."`
+	ProducerVersion *string  `placeholder:"TEXT" help:"Set the producer's version."`
+	Domain          *string  `placeholder:"TEXT" help:"Set the model's domain."`
+	ModelVersion    *int64   `placeholder:"N" help:"Set the model's version."`
+	IRVersion       *int64   `name:"ir-version" placeholder:"N" help:"Set the version of the format. What the model uses must exist in it."`
+	Shapes          string   `enum:"refine,strict,override," default:"" placeholder:"POLICY" help:"Infer the types of all values and write them into the model: refine keeps what is stated and adds the rest, strict refuses a model that contradicts itself, override lets what is inferred replace what is stated (but for the types of inputs)."`
 	saveFlags
 	jsonFlag
 }
@@ -28,8 +36,10 @@ func (*setCmd) Help() string {
   onnx-rewrite set model.onnx -o named.onnx --rename input.1=pixels --rename 495=logits
   onnx-rewrite set model.onnx -o fixed.onnx --dim batch=1 --dim sequence=128
   onnx-rewrite set model.onnx -o free.onnx --dim pixels:0=N
+  onnx-rewrite set model.onnx -o old.onnx --ir-version 8 --producer me --rename-node MatMul_3=classifier
+  onnx-rewrite set model.onnx -o typed.onnx --shapes override
 
-Metadata, names and dimensions; the weights stay as they are. Where VALUE:AXIS is symbolic, that symbol is replaced everywhere; where it is a number, the types that follow from it are inferred anew. When the nodes then contradict the new dimension, as a Reshape to a fixed batch does, nothing is written.`
+Metadata, names, dimensions and recorded types; the weights stay as they are. Where VALUE:AXIS is symbolic, that symbol is replaced everywhere; where it is a number, the types that follow from it are inferred anew. When the nodes then contradict the new dimension, as a Reshape to a fixed batch does, nothing is written.`
 }
 
 // setResult is what set reports.
@@ -42,8 +52,8 @@ func (c *setCmd) Run(a *app) error {
 	if err := checkOut(c.Out); err != nil {
 		return err
 	}
-	if len(c.Metadata)+len(c.RemoveMetadata)+len(c.Rename)+len(c.Dim) == 0 && c.Doc == nil {
-		return errors.New("nothing to set is given: --metadata, --remove-metadata, --rename, --dim, --doc")
+	if len(c.Metadata)+len(c.RemoveMetadata)+len(c.Rename)+len(c.RenameNode)+len(c.Dim) == 0 && len(c.fields(&graph.Model{Graph: graph.NewGraph("")})) == 0 && c.IRVersion == nil && c.Shapes == "" {
+		return errors.New("nothing to set is given: --metadata, --remove-metadata, --rename, --rename-node, --dim, --doc, --graph-name, --producer, --producer-version, --domain, --model-version, --ir-version, --shapes")
 	}
 	m, err := a.load(c.Model)
 	if err != nil {
@@ -51,7 +61,7 @@ func (c *setCmd) Run(a *app) error {
 	}
 	defer m.Close()
 	res := setResult{Out: c.Out}
-	for _, step := range []func(*graph.Model, *setResult) error{c.metadata, c.dims, c.rename} {
+	for _, step := range []func(*graph.Model, *setResult) error{c.metadata, c.named, c.format, c.dims, c.rename, c.shapes} {
 		if err := step(m, &res); err != nil {
 			return fmt.Errorf("%s: %w", c.Model, err)
 		}
@@ -94,10 +104,6 @@ func (c *setCmd) metadata(m *graph.Model, res *setResult) error {
 		m.Props = graph.SetProp(m.Props, key, value)
 		res.add("metadata %s is %q", key, value)
 	}
-	if c.Doc != nil {
-		m.Doc = *c.Doc
-		res.add("documentation is %q", m.Doc)
-	}
 	return nil
 }
 
@@ -115,6 +121,20 @@ func (c *setCmd) rename(m *graph.Model, res *setResult) error {
 			return fmt.Errorf("--rename %s: %w", text, err)
 		}
 		res.add("value %q is %q", old, name)
+	}
+	for _, text := range c.RenameNode {
+		old, name, ok := strings.Cut(text, "=")
+		if !ok || old == "" || name == "" {
+			return fmt.Errorf("--rename-node %s: must be OLD=NEW", text)
+		}
+		err := m.RenameNode(old, name)
+		if near := nearest(old, nodesOf(m)); errors.Is(err, graph.ErrNoNode) && near != "" {
+			err = hint(err, fmt.Sprintf("did you mean %q?", near))
+		}
+		if err != nil {
+			return fmt.Errorf("--rename-node %s: %w", text, err)
+		}
+		res.add("node %q is %q", old, name)
 	}
 	return nil
 }

@@ -108,3 +108,54 @@ func TestSetRefusals(t *testing.T) {
 	}
 	require.Empty(t, listing(t, dir))
 }
+
+func TestSetFields(t *testing.T) {
+	model := textModel(t, `g (float[2,3] x, bool c) => (float[2,3] y) {
+		["first"] a = Relu (x)
+		["second"] y = If (c) <then_branch = t () => (r) { ["inner"] r = Neg (a) }, else_branch = e () => (s) { s = Abs (a) }>
+	}`)
+	out := filepath.Join(t.TempDir(), "out.onnx")
+	var res setResult
+	doJSON(t, exitFine, &res, "set", model, "-o", out, "--producer", "me", "--producer-version", "2", "--domain", "org.me", "--model-version", "7", "--graph-name", "main",
+		"--ir-version", "7", "--rename-node", "first=begin", "--rename-node", "inner=deep", "--rename", "r=branch")
+	require.Len(t, res.Changes, 9)
+	m := loaded(t, out)
+	require.Equal(t, []any{"me", "2", "org.me", int64(7), "main", int64(7)}, []any{m.Producer, m.ProducerVersion, m.Domain, m.ModelVersion, m.Graph.Name, m.IRVersion})
+	require.Equal(t, "begin", m.Graph.First().Name)
+	require.Equal(t, "deep", m.Graph.Last().Subgraphs()[0].First().Name)
+	require.Equal(t, "branch", m.Graph.Last().Subgraphs()[0].Outputs[0].Name)
+	for _, c := range []struct{ flag, value, want string }{
+		{"--rename-node", "frist=x", `did you mean "first"?`},
+		{"--rename-node", "first=second", "the name is taken"},
+		{"--rename-node", "first=", "must be OLD=NEW"},
+		{"--ir-version", "99", "has IR version 99; the newest known is 14"},
+		{"--ir-version", "2", "imports opsets, which IR version 2 does not have"},
+		{"--rename", "s=a", "the name is taken"},
+	} {
+		require.Contains(t, do(t, exitUsage, "set", model, "-o", filepath.Join(t.TempDir(), "no.onnx"), c.flag, c.value).err, c.want)
+	}
+}
+
+// The policies of inference: what is stated wins, is held against what follows, or gives way. The types of inputs stay in all of them.
+func TestSetShapes(t *testing.T) {
+	const text = `g (float[N,3] x) => (float[N,4] y) <float[3,4] w, float[7,7] wrong> { w = Constant <value = float[3,4] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}> ()
+		free = MatMul (x, w)  wrong = Relu (free)  y = Abs (wrong) }`
+	model := textModel(t, text)
+	for _, c := range []struct {
+		policy      string
+		free, wrong string
+	}{
+		{"refine", "float[N,4]", "float[7,7]"},
+		{"override", "float[N,4]", "float[N,4]"},
+	} {
+		out := filepath.Join(t.TempDir(), "out.onnx")
+		do(t, exitFine, "set", model, "-o", out, "--shapes", c.policy)
+		m := loaded(t, out)
+		require.Equal(t, c.free, m.Graph.Find("free").Type.String(), c.policy)
+		require.Equal(t, c.wrong, m.Graph.Find("wrong").Type.String(), c.policy)
+		require.Equal(t, "float[N,3]", m.Graph.Inputs[0].Type.String())
+		require.Equal(t, "float[N,4]", m.Graph.Outputs[0].Type.String())
+	}
+	strict := do(t, exitUsage, "set", model, "-o", filepath.Join(t.TempDir(), "no.onnx"), "--shapes", "strict")
+	require.Contains(t, strict.err, `value "wrong": stated shape [7,7], inferred [N,4]`)
+}
