@@ -15,7 +15,10 @@
 //	wire.go schema.go                     tags, varints, bounded depth; the fields of every message
 //	decode*.go typed.go                   wire format to IR
 //	encode*.go                            IR to wire format: one walk that counts, then one that writes
-//	load.go external.go mapping.go        mapped files; data files, which lie inside the model's folder or are refused
+//	load.go mapping.go                    mapped files
+//	external.go reference.go links_*.go   data files, which lie inside the model's folder or are refused
+//	limits.go calls.go                    what a model may hold
+//	security*.go scan.go integrity.go     reports on files: from strangers, and damaged
 //	save.go save_plan.go files.go sweep.go  which tensor goes where; temporary files, fsync, rename; old data files
 //	data.go npy.go                        values outside of models
 //	lint.go                               what other tools will trip over

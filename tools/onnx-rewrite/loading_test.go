@@ -49,8 +49,15 @@ func TestLoadFlags(t *testing.T) {
 	require.Contains(t, do(t, exitUsage, "check", model, "--load-limit", "tensors=0").err, "at least 1")
 	require.Contains(t, do(t, exitUsage, "check", model, "--allow-external-root", filepath.Join(dir, "none")).err, "no folder")
 	help := do(t, exitFine, "check", "--help").out
+	security, err := os.ReadFile(filepath.Join("..", "..", "SECURITY.md"))
+	require.NoError(t, err)
 	for _, l := range onnxio.LimitTable() {
 		require.Contains(t, help, l.Name)
+		require.Contains(t, string(security), "| `"+l.Name+"` |")
+	}
+	for _, flag := range []string{"--load-limit", "--no-external-data", "--allow-hard-links", "--allow-external-root"} {
+		require.Contains(t, help, flag)
+		require.Contains(t, string(security), "`"+flag)
 	}
 
 	if os.Link(filepath.Join(dir, "w.data"), filepath.Join(dir, "second")) == nil {
