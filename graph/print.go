@@ -60,6 +60,8 @@ type printer struct {
 	usual  usual
 	indent int
 	fresh  bool // at the start of a line
+	gap    bool // a blank comes next, unless a line ends
+	pad    string
 	bare   bool // expressions of dimensions without quotes
 }
 
@@ -72,26 +74,32 @@ func newPrinter(w io.Writer, opt PrintOptions) *printer {
 }
 
 func (p *printer) s(text string) {
-	_, _ = p.w.WriteString(text) // Flush tells
-	p.fresh = false
+	if p.gap {
+		_ = p.w.WriteByte(' ') // Flush tells, here and below
+	}
+	_, _ = p.w.WriteString(text)
+	p.fresh, p.gap = false, false
 }
 
 func (p *printer) f(format string, args ...any) {
+	p.s("")
 	_, _ = fmt.Fprintf(p.w, format, args...)
-	p.fresh = false
 }
 
 func (p *printer) line() {
+	p.gap = false
 	p.s("\n")
 	for range p.indent {
 		p.s("  ")
 	}
+	p.s(p.pad)
 	p.fresh = true
 }
 
 func (p *printer) comma(i int) {
 	if i > 0 {
-		p.s(", ")
+		p.s(",")
+		p.gap = true
 	}
 }
 
@@ -319,11 +327,14 @@ func (p *printer) info(v *Value) {
 func (p *printer) locals(g *Graph) {
 	first := true
 	next := func() {
-		if !first {
+		if first {
+			p.line()
+			p.s("<")
+			p.pad = " "
+		} else {
 			p.s(",")
+			p.line()
 		}
-		p.line()
-		p.s(map[bool]string{true: "<", false: " "}[first])
 		first = false
 	}
 	for _, v := range g.Inits {
@@ -344,6 +355,7 @@ func (p *printer) locals(g *Graph) {
 			p.info(v)
 		}
 	}
+	p.pad = ""
 	if !first {
 		p.s(">")
 	}

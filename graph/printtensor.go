@@ -193,7 +193,7 @@ func (p *printer) sparse(s *tensor.Sparse, initializer *string) {
 	}
 	p.s("(")
 	p.part(s.Values, initializer)
-	p.s(", ")
+	p.comma(1)
 	p.part(s.Indices, nil)
 	p.s(")")
 }

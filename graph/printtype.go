@@ -30,7 +30,7 @@ func (p *printer) typ(t *Type) {
 	case KindMap:
 		p.s("map(" + t.Key.String())
 		if t.Of != nil {
-			p.s(", ")
+			p.comma(1)
 			p.innerType(t.Of)
 		}
 		p.s(")")
