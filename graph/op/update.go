@@ -39,8 +39,13 @@ func Update(m *graph.Model, opt InferOptions, changed ...*graph.Node) (InferRepo
 				before[i] = v.Type
 			}
 		}
-		forget(n, m.Graph)
-		if err := e.inferNode(n, e.opset(n.ID.Domain)); err != nil {
+		formals := map[*graph.Value]graph.Type{}
+		forget(n, m.Graph, formals)
+		err := e.inferNode(n, e.opset(n.ID.Domain))
+		if e.restore(formals) {
+			err = e.inferNode(n, e.opset(n.ID.Domain))
+		}
+		if err != nil {
 			e.stopped(n, err)
 		} else {
 			e.count(n)
@@ -73,16 +78,33 @@ func (e *Env) mayHold(v *graph.Value) bool {
 	return ok && err == nil && (n <= maxData && (t.Elem.IsInteger() || t.Elem == tensor.Bool) || n <= 16)
 }
 
-// forget drops the types of what n and its subgraphs compute, except those of the model's outputs.
-func forget(n *graph.Node, top *graph.Graph) {
+// restore gives the formals of subgraphs that inference said nothing of the type back that they had. It reports whether there were any.
+func (e *Env) restore(formals map[*graph.Value]graph.Type) bool {
+	any := false
+	for v, t := range formals {
+		if v.Type.Kind == graph.KindUnknown && t.Kind != graph.KindUnknown {
+			v.Type, any = t, true
+			delete(e.known, v)
+		}
+	}
+	return any
+}
+
+// forget drops the types of what n and its subgraphs compute, except those of the model's outputs, and those of the formals of subgraphs,
+// which it keeps in formals: they follow from what is around.
+func forget(n *graph.Node, top *graph.Graph, formals map[*graph.Value]graph.Type) {
 	for _, v := range n.Outputs() {
 		if v != nil && !(v.Graph() == top && v.IsOutput()) {
 			v.Type = graph.Type{}
 		}
 	}
 	for _, g := range n.Subgraphs() {
+		for _, v := range g.Inputs {
+			formals[v] = v.Type
+			v.Type = graph.Type{}
+		}
 		for sub := range g.Nodes() {
-			forget(sub, top)
+			forget(sub, top, formals)
 		}
 	}
 }
