@@ -9,13 +9,17 @@ import (
 // IR version 10 and above, where nodes may have metadata.
 const InlinedFrom = "onnxrewrite.inlined_from"
 
-const maxInlinedNodes = 5_000_000
+// Bounds of Inline: nodes that the calls of a model may become, and functions that call each other.
+const (
+	maxInlinedNodes = 1_000_000
+	maxCallDepth    = 100
+)
 
 // Inline replaces calls of model-local functions by the functions' nodes, everywhere in the model, and drops the functions that nothing
 // calls any more. keep (nil: none) says which functions stay. It is an error when functions call each other in a circle, or when a
 // function was written for another version of a domain than the model imports. The model is unchanged then.
 func Inline(m *Model, keep func(OpID) bool) error {
-	in := inliner{m: m, funcs: map[OpID]*Function{}}
+	in := inliner{m: m, funcs: map[OpID]*Function{}, extents: map[OpID]*extent{}}
 	for _, f := range m.Functions {
 		if keep == nil || !keep(f.ID) {
 			in.funcs[f.ID.Canonical()] = f
@@ -25,7 +29,7 @@ func Inline(m *Model, keep func(OpID) bool) error {
 		return nil
 	}
 	for _, f := range m.Functions {
-		if err := in.check(f, nil); err != nil {
+		if _, err := in.check(f, nil); err != nil {
 			return err
 		}
 	}
@@ -35,6 +39,15 @@ func Inline(m *Model, keep func(OpID) bool) error {
 		if in.funcs[f.ID.Canonical()] == nil {
 			graphs = append(graphs, f.Body)
 			left = append(left, f)
+		}
+	}
+	total := &extent{}
+	for _, g := range graphs {
+		if err := in.measure(g, total, nil); err != nil {
+			return err
+		}
+		if total.nodes > maxInlinedNodes {
+			return fmt.Errorf("inlining makes more than %d nodes", maxInlinedNodes)
 		}
 	}
 	for _, g := range graphs {
@@ -47,37 +60,70 @@ func Inline(m *Model, keep func(OpID) bool) error {
 }
 
 type inliner struct {
-	m     *Model
-	funcs map[OpID]*Function
-	nodes int
+	m       *Model
+	funcs   map[OpID]*Function
+	extents map[OpID]*extent
 }
 
-// check finds circles and version conflicts before anything is edited.
-func (in *inliner) check(f *Function, stack []OpID) error {
+// extent is what a call of a function becomes.
+type extent struct {
+	depth int // functions on the longest way down
+	nodes int // when all calls are replaced, those of subgraphs included; at most maxInlinedNodes+1
+	done  bool
+}
+
+// check finds circles, version conflicts and models that grow beyond measure, before anything is edited. Each function is looked at once,
+// however many calls lead there.
+func (in *inliner) check(f *Function, stack []OpID) (*extent, error) {
 	id := f.ID.Canonical()
-	for _, s := range stack {
-		if s == id {
-			return fmt.Errorf("function %s calls itself through %v", f.ID, stack)
+	if e := in.extents[id]; e != nil {
+		if !e.done {
+			return nil, fmt.Errorf("function %s calls itself through %v", f.ID, stack)
 		}
+		return e, nil
 	}
-	if len(stack) > 100 {
-		return fmt.Errorf("function %s: calls are nested deeper than 100", f.ID)
+	if len(stack) > maxCallDepth {
+		return nil, fmt.Errorf("function %s: calls are nested deeper than %d", f.ID, maxCallDepth)
 	}
 	if in.funcs[id] != nil {
 		for _, o := range f.Opsets {
 			if have := in.m.Opset(o.Domain); have != 0 && have != o.Version && in.uses(f, o.Domain) {
-				return fmt.Errorf("function %s is written for version %d of domain %q, the model imports %d", f.ID, o.Version, o.Domain, have)
+				return nil, fmt.Errorf("function %s is written for version %d of domain %q, the model imports %d", f.ID, o.Version, o.Domain, have)
 			}
 		}
 	}
-	seen := map[OpID]bool{}
+	e := &extent{depth: 1}
+	in.extents[id] = e
+	f.Body.Walk(func(g *Graph) { e.nodes += g.count })
+	err := in.measure(f.Body, e, append(stack[:len(stack):len(stack)], id))
+	if err == nil && e.depth > maxCallDepth+1 {
+		err = fmt.Errorf("function %s: calls are nested deeper than %d", f.ID, maxCallDepth)
+	}
+	e.done = true
+	return e, err
+}
+
+// measure adds to e what the calls in g become.
+func (in *inliner) measure(g *Graph, e *extent, stack []OpID) error {
 	var err error
-	f.Body.Walk(func(g *Graph) {
-		for n := range g.Nodes() {
-			callee := n.ID.Canonical()
-			if c := in.m.Function(n.ID); c != nil && !seen[callee] && err == nil {
-				seen[callee] = true
-				err = in.check(c, append(stack[:len(stack):len(stack)], id))
+	g.Walk(func(g *Graph) {
+		for n := g.first; n != nil && err == nil; n = n.next {
+			c := in.m.Function(n.ID)
+			if c == nil {
+				continue
+			}
+			var of *extent
+			if of, err = in.check(c, stack); err != nil {
+				return
+			}
+			e.depth = max(e.depth, of.depth+1)
+			f := in.funcs[n.ID.Canonical()]
+			if f == nil {
+				continue
+			}
+			e.nodes = min(e.nodes+of.nodes, maxInlinedNodes+1)
+			if n.NumIn() > len(f.Body.Inputs) || n.NumOut() > len(f.Body.Outputs) {
+				err = AtNode(n, 0, fmt.Errorf("the call has %d inputs and %d outputs, the function %d and %d", n.NumIn(), n.NumOut(), len(f.Body.Inputs), len(f.Body.Outputs)))
 			}
 		}
 	})
@@ -117,12 +163,6 @@ func (in *inliner) graph(g *Graph) error {
 
 // call replaces n by the nodes of f and returns the first of them (or the node after n), where the walk goes on.
 func (in *inliner) call(g *Graph, n *Node, f *Function) (*Node, error) {
-	if in.nodes += f.Body.count; in.nodes > maxInlinedNodes {
-		return nil, AtNode(n, 0, fmt.Errorf("inlining makes more than %d nodes", maxInlinedNodes))
-	}
-	if n.NumIn() > len(f.Body.Inputs) || n.NumOut() > len(f.Body.Outputs) {
-		return nil, AtNode(n, 0, fmt.Errorf("the call has %d inputs and %d outputs, the function %d and %d", n.NumIn(), n.NumOut(), len(f.Body.Inputs), len(f.Body.Outputs)))
-	}
 	for _, o := range f.Opsets {
 		in.m.Import(o.Domain, o.Version)
 	}

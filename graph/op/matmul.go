@@ -146,6 +146,11 @@ func (c *call) einsumDims(equation string) (graph.Shape, error) {
 		}
 	}
 	before, after, ellipsis := strings.Cut(right, "...")
+	for i, r := range before + after {
+		if count[r] == 0 || strings.ContainsRune((before + after)[:i], r) {
+			return graph.Shape{}, contradict("equation %q, index %c of the result: it must be in a term, and once in the result", equation, r)
+		}
+	}
 	var dims []graph.Dim
 	for _, r := range before {
 		dims = append(dims, size[r])

@@ -113,6 +113,9 @@ func (s *site) fit(from, to *op.Schema) error {
 	for s.n.NumIn() > to.MaxIn {
 		if s.n.In(s.n.NumIn()-1) != nil {
 			f := from.Input(s.n.NumIn() - 1)
+			if f == nil {
+				return refuse(Malformed, "", "has %d inputs, and version %d takes at most %d", s.n.NumIn(), from.Since, from.MaxIn)
+			}
 			return refuse(NoInput, "", "input %d (%s) has no counterpart in version %d", s.n.NumIn()-1, f.Name, to.Since)
 		}
 		s.n.DropInput()

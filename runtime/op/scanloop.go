@@ -46,7 +46,10 @@ func newScan(p *Prep, first int) (*scanPlan, error) {
 		v, err := list(name, n)
 		out := make([]bool, n)
 		for i, x := range v {
-			out[i] = x != 0
+			if x != 0 && x != 1 {
+				return nil, fmt.Errorf("attribute %s is %v: 0 is forward, 1 is backward", name, v)
+			}
+			out[i] = x == 1
 		}
 		return out, err
 	}
