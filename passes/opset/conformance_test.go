@@ -29,7 +29,7 @@ import (
 	"github.com/onnx-rewrite/onnx-rewrite/testmodels"
 )
 
-// everyEnv makes TestConformance convert every model to every target (about two minutes) instead of every sixteenth pair. exportEnv names
+// everyEnv makes TestConformance convert every model to every target (about two minutes) instead of every 24th pair. exportEnv names
 // a folder that receives what was converted, with a table of all pairs, for other people's code to judge (.ci/convert.py).
 const (
 	everyEnv  = "ONNX_REWRITE_CONVERT_EVERY"
@@ -56,7 +56,7 @@ func (c *tally) fail(format string, args ...any) {
 // TestConformance converts the reference models up and down. What is converted is sound, obeys the schemas of its new opset, and gives
 // the recorded outputs where the original does; what is not has a reason of the list.
 func TestConformance(t *testing.T) {
-	step := 16
+	step := 24
 	if os.Getenv(everyEnv) != "" {
 		step = 1
 	}
@@ -104,6 +104,9 @@ func TestConformance(t *testing.T) {
 		for _, l := range lines {
 			t.Log(l)
 		}
+	}
+	if os.Getenv("ONNX_REWRITE_CONVERT_ONLY") == "" {
+		require.Greater(t, 100*sum.converted, 76*sum.pairs, "fewer are converted than before")
 	}
 	if dir := os.Getenv(exportEnv); dir != "" {
 		sort.Strings(sum.table)
@@ -209,6 +212,39 @@ func known(r opset.Reason) bool {
 	return false
 }
 
+// TestMachineLearning does the same for the other domain.
+func TestMachineLearning(t *testing.T) {
+	converted, refused := 0, map[opset.Reason]int{}
+	for _, archive := range []string{"node", "node-late", "node-older"} {
+		tests := readArchive(t, testmodels.Shared(t, "conformance", archive+".tar.gz"))
+		for name, b := range tests {
+			if !strings.Contains(name, "ai_onnx_ml") {
+				continue
+			}
+			m, err := onnxio.Decode(b.model, onnxio.LoadOptions{})
+			require.NoError(t, err, name)
+			original := runBackendTest(name, m, b)
+			for to := 1; to <= op.Newest("ai.onnx.ml"); to++ {
+				out, _, err := opset.Convert(m, 0, opset.Options{Domains: map[string]int{"ai.onnx.ml": to}})
+				var r *opset.RefusedError
+				if errors.As(err, &r) {
+					refused[r.Refusals[0].Reason]++
+					continue
+				}
+				require.NoError(t, err, name)
+				converted++
+				require.Empty(t, newErrors(errorsOf(m), errorsOf(out)), "%s to %d", name, to)
+				if original == nil {
+					require.NoError(t, runBackendTest(name, out, b), "%s to %d", name, to)
+				}
+			}
+		}
+	}
+	t.Logf("%d converted, refused: %v", converted, refused)
+	require.Positive(t, converted)
+	require.Positive(t, refused[opset.NoOperator])
+}
+
 // convert is opset.Convert with a panic as an error.
 func convert(m *graph.Model, to int) (out *graph.Model, r *opset.Report, err error) {
 	defer func() {
@@ -242,7 +278,17 @@ type backendTest struct {
 	files map[string][]byte
 }
 
+var archives = map[string]map[string]*backendTest{} // read once
+
 func readArchive(t *testing.T, file string) map[string]*backendTest {
+	t.Helper()
+	if archives[file] == nil {
+		archives[file] = unpack(t, file)
+	}
+	return archives[file]
+}
+
+func unpack(t *testing.T, file string) map[string]*backendTest {
 	t.Helper()
 	f, err := os.Open(file)
 	require.NoError(t, err)

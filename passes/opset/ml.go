@@ -45,3 +45,47 @@ func labelClasses(s *site) error {
 	s.set(&graph.Attr{Name: "classes_strings", Kind: graph.AttrStrings, Strings: keys.Strings})
 	return nil
 }
+
+// labelLists: keys, values and the default were lists of strings, integers or floats.
+func labelLists(s *site) error {
+	for _, part := range []string{"keys", "values", "default"} {
+		t := s.n.Attrs.Tensor(part + "_tensor")
+		if t == nil {
+			continue
+		}
+		if !filled(t) {
+			return refuse(NoAttr, "", "attribute %s_tensor is large or has no data", part)
+		}
+		s.drop(part + "_tensor")
+		a := &graph.Attr{Kind: graph.AttrFloats}
+		switch t.Elem {
+		case tensor.String:
+			a.Name, a.Kind, a.Strings = part+"_strings", graph.AttrStrings, t.Strs
+		case tensor.Int64:
+			a.Name, a.Kind, a.Ints = part+"_int64s", graph.AttrInts, append([]int64(nil), tensor.Data[int64](t)...)
+		case tensor.Float32:
+			a.Name, a.Floats = part+"_floats", append([]float32(nil), tensor.Data[float32](t)...)
+		default:
+			return refuse(NoType, "", "attribute %s_tensor is of %s, which version 2 has no list for", part, t.Elem)
+		}
+		if part == "default" {
+			if t.Len() != 1 {
+				return refuse(Malformed, "", "attribute default_tensor has %d elements", t.Len())
+			}
+			a = single(a)
+		}
+		s.set(a)
+	}
+	return nil
+}
+
+// single is the attribute default_string, default_int64 or default_float of a list of one.
+func single(a *graph.Attr) *graph.Attr {
+	switch a.Kind {
+	case graph.AttrStrings:
+		return &graph.Attr{Name: "default_string", Kind: graph.AttrString, S: a.Strings[0]}
+	case graph.AttrInts:
+		return graph.IntAttr("default_int64", a.Ints[0])
+	}
+	return graph.FloatAttr("default_float", a.Floats[0])
+}

@@ -88,7 +88,7 @@ type Note struct {
 	Nodes    int    `json:"nodes"`
 }
 
-// Change counts the nodes of an operator that met the same boundary in the same way.
+// Change counts the model's nodes of an operator that met the same boundary in the same way.
 type Change struct {
 	Operator string `json:"operator"`
 	From     int    `json:"from"` // version of the operator

@@ -54,7 +54,7 @@ func (s *site) cross() (How, error) {
 	if adapt := find(s.c.domain, s.n.ID.Op, s.newer.Since, s.up); adapt != nil {
 		for _, a := range s.n.Attrs {
 			if a.Ref != "" && !(s.n.ID.Op == "Constant" && s.newer.Since >= 13) {
-				return "", refuse(Parameter, "inline the functions first: onnx-rewrite rewrite --functions inline", "attribute %s is parameter %s of the function", a.Name, a.Ref)
+				return "", refuse(Parameter, inlineFirst, "attribute %s is parameter %s of the function", a.Name, a.Ref)
 			}
 		}
 		if err := adapt(s); err != nil {

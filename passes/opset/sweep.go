@@ -10,7 +10,7 @@ type idle struct {
 
 func (c *converter) idle() idle {
 	found := idle{map[*graph.Node]bool{}, map[*graph.Value]bool{}}
-	c.m.Walk(func(g *graph.Graph) {
+	c.walk(func(g *graph.Graph) {
 		for _, v := range g.Inits {
 			found.inits[v] = found.inits[v] || c.unread(v)
 		}
@@ -31,7 +31,7 @@ func (c *converter) remember() {
 			}
 		}
 	}
-	c.m.Walk(func(g *graph.Graph) {
+	c.walk(func(g *graph.Graph) {
 		keep(g.Inputs)
 		keep(g.Outputs)
 		keep(g.Inits)
@@ -51,6 +51,18 @@ func (c *converter) restore() {
 	}
 }
 
+// walk calls f for every graph: the model's, those for training, the functions', and the graphs below them.
+func (c *converter) walk(f func(*graph.Graph)) {
+	c.m.Walk(f)
+	for _, t := range c.m.Training {
+		for _, g := range []*graph.Graph{t.Initialization, t.Algorithm} {
+			if g != nil {
+				g.Walk(f)
+			}
+		}
+	}
+}
+
 // unread reports whether no node has v as an input and no graph returns it.
 func (c *converter) unread(v *graph.Value) bool { return v.NumUses() == 0 && !c.returned[v] }
 
@@ -66,7 +78,7 @@ func (c *converter) dead(n *graph.Node) bool {
 // outputs collects what graphs return; a subgraph may return a value of the graphs around it.
 func (c *converter) outputs() {
 	c.returned = map[*graph.Value]bool{}
-	c.m.Walk(func(g *graph.Graph) {
+	c.walk(func(g *graph.Graph) {
 		for _, v := range g.Outputs {
 			c.returned[v] = true
 		}
@@ -78,7 +90,7 @@ func (c *converter) sweep(before idle) {
 	for again := true; again; {
 		again = false
 		c.outputs()
-		c.m.Walk(func(g *graph.Graph) {
+		c.walk(func(g *graph.Graph) {
 			for n := g.Last(); n != nil; {
 				prev := n.Prev()
 				if !before.nodes[n] && c.dead(n) {

@@ -114,6 +114,7 @@ var adapters = []row{
 // mlAdapters is the same for ai.onnx.ml.
 var mlAdapters = []row{
 	{"LabelEncoder", 2, labelKeys, labelClasses},
+	{"LabelEncoder", 4, nil, labelLists},
 }
 
 type boundary struct {

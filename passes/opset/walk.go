@@ -124,6 +124,9 @@ func (c *converter) nested(g *graph.Graph, where string, from int, f *graph.Func
 	}
 }
 
+// inlineFirst is what to do where a function's body says less than its calls.
+const inlineFirst = "inline the functions first: onnx-rewrite rewrite --functions inline"
+
 // maxSteps bounds how often what a node became is itself taken apart.
 const maxSteps = 64
 
@@ -160,10 +163,15 @@ func (c *converter) carry(n *graph.Node, cur int, f *graph.Function, depth int) 
 		if err != nil || depth > maxSteps {
 			r := &refusal{reason: Malformed, detail: "is taken apart without end"}
 			errors.As(err, &r)
+			if f != nil && r.reason == NoShape {
+				r.fix = inlineFirst
+			}
 			return &Refusal{Operator: name, From: change.From, To: change.To, Reason: r.reason, Detail: r.detail, Fix: r.fix}
 		}
 		change.How = how
-		c.counts[change]++
+		if depth == 0 {
+			c.counts[change]++
+		}
 		for _, k := range s.made {
 			if k.Graph() == nil {
 				continue
