@@ -52,6 +52,9 @@ func newLexer(src string) *lexer {
 	return l
 }
 
+// maxErrorText bounds an error that quotes the text.
+const maxErrorText = 300
+
 // fail records the first error, at the current token, and ends the input.
 func (l *lexer) fail(format string, args ...any) { l.failAt(l.tok.pos, format, args...) }
 
@@ -60,7 +63,11 @@ func (l *lexer) failAt(pos int, format string, args ...any) {
 		before := l.src[:min(pos, len(l.src))]
 		line := 1 + strings.Count(before, "\n")
 		column := 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
-		l.err = fmt.Errorf("line %d, column %d: %s", line, column, fmt.Sprintf(format, args...))
+		what := fmt.Sprintf(format, args...)
+		if len(what) > maxErrorText {
+			what = what[:maxErrorText] + "…"
+		}
+		l.err = fmt.Errorf("line %d, column %d: %s", line, column, what)
 	}
 	l.tok = token{kind: tokEOF, pos: len(l.src)}
 	l.pos, l.notes = len(l.src), nil
@@ -266,7 +273,7 @@ func (l *lexer) list(end string, item func()) {
 			item()
 		}
 		if l.tok.kind == tokEOF {
-			l.fail("want %q, have the end", end)
+			l.fail("want \",\" or %q, have the end", end)
 		}
 	}
 }

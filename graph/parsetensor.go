@@ -251,7 +251,11 @@ func (p *parser) numbers(elem tensor.DType, want int64) ([]byte, int64) {
 		}
 		return l.src[l.pos]
 	}
-	for c := skip(); c != '}'; c = skip() {
+	ended := false
+	for c := skip(); ; c = skip() {
+		if ended = c == '}'; ended {
+			break
+		}
 		if n > 0 {
 			if c != ',' {
 				break
@@ -279,7 +283,7 @@ func (p *parser) numbers(elem tensor.DType, want int64) ([]byte, int64) {
 		}
 		n++
 	}
-	if skip() != '}' {
+	if !ended {
 		l.tok.pos = l.pos
 		l.tok.kind = tokEOF
 		if l.pos < len(l.src) {

@@ -71,13 +71,13 @@ func TestTextOfConformanceModels(t *testing.T) {
 	require.GreaterOrEqual(t, n, 3045)
 }
 
-// The large models are checked with ONNX_REWRITE_TEXT_LARGE=1; by default those above 4 MB are left out.
+// The large models are checked with ONNX_REWRITE_TEXT_LARGE=1; by default those above 1 MB are left out.
 func TestTextOfSharedModels(t *testing.T) {
 	n, large := 0, 0
 	for _, path := range sharedModels(t) {
 		info, err := os.Stat(path)
 		require.NoError(t, err)
-		if info.Size() > 4<<20 && os.Getenv("ONNX_REWRITE_TEXT_LARGE") == "" {
+		if info.Size() > 1<<20 && os.Getenv("ONNX_REWRITE_TEXT_LARGE") == "" {
 			large++
 			continue
 		}
