@@ -232,7 +232,7 @@ func (c *checks) wrong(exact bool) string {
 
 func (c *checks) print(a *app) {
 	for _, f := range c.Findings {
-		a.printf("%s\n", f)
+		a.printf("%s\n", visible(f.String()))
 	}
 	t := newTable("\nkernel against plain ONNX body, on the same inputs", "block", "function", "runs as", ">tokens", ">ties left out", ">max|a-b| / max|b|")
 	for _, b := range c.Blocks {

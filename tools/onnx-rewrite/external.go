@@ -85,7 +85,7 @@ func (a *app) move(from, to string, opt onnxio.SaveOptions, asJSON bool) error {
 	}
 	a.printf("written to %s (%s)", to, bytesText(p.FileBytes))
 	for _, name := range p.Data {
-		a.printf(", %s of %s in %s", bytesText(p.Bytes), plural(p.Tensors, "tensor"), name)
+		a.printf(", %s of %s in %s", bytesText(p.Bytes), plural(p.Tensors, "tensor"), visible(name))
 	}
 	a.printf("\n")
 	return nil

@@ -247,13 +247,13 @@ func (a *app) blockUses(m *graph.Model) ([]runtime.BlockUse, error) {
 }
 
 func (c *inspectCmd) print(a *app, r *inspection) {
-	a.printf("%s: IR version %d, %s\n", r.Model, r.IRVersion, opsetText(r.Opsets))
+	a.printf("%s: IR version %d, %s\n", r.Model, r.IRVersion, visible(opsetText(r.Opsets)))
 	if r.Producer != "" {
-		a.printf("made by %s\n", r.Producer)
+		a.printf("made by %s\n", visible(r.Producer))
 	}
 	a.printf("file %s", bytesText(r.FileBytes))
 	if len(r.Data) > 0 {
-		a.printf(" and %s", strings.Join(r.Data, ", "))
+		a.printf(" and %s", visible(strings.Join(r.Data, ", ")))
 	}
 	var types []string
 	for e, n := range r.Types {
@@ -277,7 +277,7 @@ func (c *inspectCmd) print(a *app, r *inspection) {
 		}
 		ops = append(ops, fmt.Sprintf("%s %d", o.Op, o.Count))
 	}
-	a.printf("\n%d nodes: %s\n", r.Nodes, strings.Join(ops, ", "))
+	a.printf("\n%d nodes: %s\n", r.Nodes, visible(strings.Join(ops, ", ")))
 	c.printInference(a, r.Inference)
 	t = newTable("\n"+plural(len(r.FFN), "feed-forward block"), ">#", "block", "form", ">in", ">hidden", ">out", ">weights", ">FLOPs a token")
 	for i, f := range r.FFN {

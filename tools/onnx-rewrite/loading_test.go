@@ -26,7 +26,7 @@ func TestLoadFlags(t *testing.T) {
 		{"inspect", model}, {"check", model}, {"check", model, "--lenient"}, {"text", model}, {"diff", model, plain}, {"diff", plain, model},
 		{"extract", model, "-o", out, "--outputs", "y"}, {"set", model, "-o", out, "--doc", "x"}, {"external", model, "-o", out}, {"embed", model, "-o", out},
 		{"strip", model, "-o", out}, {"refill", thin, "--from", model, "-o", out}, {"refill", model, "--from", thin, "-o", out}, {"run", model, "--random"},
-		{"rewrite", model, "-o", out}, {"prune", model, "-o", out, "--keep", "0.5"}, {"mask", model, "-o", out, "--density", "0.5"}, {"bench", model},
+		{"rewrite", model, "-o", out}, {"convert", model, "-o", out, "--opset", "18"}, {"prune", model, "-o", out, "--keep", "0.5"}, {"mask", model, "-o", out, "--density", "0.5"}, {"bench", model},
 		{"mask", plain, "-o", out, "--density", "0.5", "--initial", model}, {"verify", model, plain}, {"verify", plain, model},
 		{"calibrate", model, "-o", out, "--data", ids}, {"eval", model, "--task", "lm", "--ids", ids},
 	}

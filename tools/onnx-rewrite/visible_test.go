@@ -44,7 +44,7 @@ func TestVisible(t *testing.T) {
 func TestNoEscapesFromModels(t *testing.T) {
 	const evil = "\x1b]0;owned\x07\x1b[2J\u009b1mx\u202e\r\u2066"
 	m := smallMLP(1)
-	m.Producer, m.Doc, m.Domain = evil, evil, evil
+	m.Producer, m.Doc, m.Domain = evil+"\nfake: 0 errors", evil, evil
 	m.Props = []graph.Prop{{Key: evil, Value: evil}}
 	m.Graph.Name = evil
 	for i, v := range m.Graph.Inputs {
@@ -60,6 +60,7 @@ func TestNoEscapesFromModels(t *testing.T) {
 	clean := func(r result) {
 		for _, text := range []string{r.out, r.err} {
 			require.False(t, strings.ContainsFunc(text, isHidden), "%q", text)
+			require.NotContains(t, text, "\nfake")
 		}
 	}
 	for _, args := range [][]string{
