@@ -25,5 +25,8 @@
 // float32 or other than Go's: onnx-go's decoder refuses them before the backend sees them. Initializers may be float, double, int32, int64 and
 // bool. Package onnxio reads all of that.
 //
+// Model.SetInput(i, t) sets the node of ID i, whatever the model's inputs are. Where a model lists an initializer among its inputs before an
+// input, take the node by Model.GetNodeByName and call its SetTensor. A Run that misses an input says which.
+//
 // It imports graph, onnxio and runtime; onnx-go, gorgonia's tensor and gonum's graph are imported by this package alone.
 package onnxgo

@@ -177,6 +177,15 @@ func TestRefusals(t *testing.T) {
 	require.IsType(t, not, err, "onnx-go's runner does not unwrap")
 	require.ErrorContains(t, err, "Dropout")
 
+	// onnx-go does not pass an operator's domain: it is found by the name.
+	g = onnxgo.NewGraph()
+	m = onnx.NewModel(g)
+	require.NoError(t, m.UnmarshalBinary(encode(t, `<ir_version: 8, opset_import: ["" : 13, "com.microsoft" : 1]> g (float[2] x) => (float[2] y) { y = com.microsoft.QuickGelu (x) }`)))
+	require.NoError(t, m.SetInput(0, vector(1, 2)))
+	err = g.Run()
+	require.IsType(t, not, err)
+	require.ErrorContains(t, err, "com.microsoft.QuickGelu, opset 1")
+
 	g, m = load(t, `g (float[2] x) => (float[2] y) { y = Neg (x) }`)
 	require.Error(t, m.SetInput(0, nil))
 	require.NoError(t, m.SetInput(0, tensor.New(tensor.WithShape(2), tensor.WithBacking([]string{"a", "b"}))))

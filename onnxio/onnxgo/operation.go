@@ -67,7 +67,7 @@ func find(name string) (graph.OpID, bool) {
 	if op.HasRule(contrib, name) {
 		return graph.OpID{Domain: contrib, Op: name}, true
 	}
-	return graph.OpID{Op: name}, name == imageScaler
+	return graph.OpID{Op: name}, op.HasRule("", name) || name == imageScaler
 }
 
 // domains are those of ONNX, the default one first.
