@@ -371,10 +371,6 @@ func scatterDown(s *site) error {
 	return nil
 }
 
-func scanBatch(s *site) error {
-	return refuse(Meaning, "", "Scan-8 runs over a batch, Scan-9 does not")
-}
-
 // scanFront: scan axes were counted from the front.
 func scanFront(s *site) error {
 	for _, name := range []string{"scan_input_axes", "scan_output_axes"} {

@@ -177,7 +177,13 @@ func (s *site) scales() ([]float32, error) {
 // resizeOptional: empty tensors stood for omitted inputs.
 func resizeOptional(s *site) error {
 	if s.n.Attrs.String("coordinate_transformation_mode", "") == "tf_half_pixel_for_nn" {
-		return refuse(NoAttr, "", "coordinate_transformation_mode = tf_half_pixel_for_nn went with version 13")
+		// It lies half a pixel behind half_pixel: rounding down there is rounding to the nearest here, and so on.
+		round := map[string]string{"floor": "round_prefer_ceil", "round_prefer_floor": "ceil"}[s.n.Attrs.String("nearest_mode", "round_prefer_floor")]
+		if round == "" || s.n.Attrs.String("mode", "nearest") != "nearest" {
+			return refuse(NoAttr, "", "coordinate_transformation_mode = tf_half_pixel_for_nn with this rounding went with version 13")
+		}
+		s.set(graph.StringAttr("coordinate_transformation_mode", "half_pixel"))
+		s.set(graph.StringAttr("nearest_mode", round))
 	}
 	for _, i := range []int{1, 2} {
 		if t := s.tensor(s.n.In(i)); t != nil && t.Len() == 0 {

@@ -36,7 +36,7 @@ var adapters = []row{
 	{"BatchNormalization", 9, notSpatial, nil},
 	{"MeanVarianceNormalization", 9, nil, writeMVN},
 	{"Constant", 9, nil, constantInit},
-	{"Scan", 9, scanBatch, scanBatch},
+	{"Scan", 9, scanAlone, scanOfOne},
 	{"DequantizeLinear", 10, nil, writeDequantize},
 	{"Dropout", 10, maskToBool, maskToFloat},
 	{"MaxPool AveragePool", 10, nil, ceilMode},
