@@ -152,6 +152,10 @@ func (c *integrity) read(model string) error {
 	}()
 	for _, loc := range slices.Sorted(maps.Keys(c.files)) {
 		u := c.files[loc]
+		if c.opt.Load.External == ExternalRefuse {
+			c.add(graph.Error, "file", "data file "+quote(loc), "", "%d tensors have their values there, which the options forbid; it was not opened", len(u.spans))
+			continue
+		}
 		var err error
 		if u.f, u.size, err = x.open(filepath.FromSlash(loc)); err != nil {
 			c.add(graph.Error, "file", "data file "+quote(loc), "put the file beside the model", "%v", err)

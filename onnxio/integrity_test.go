@@ -146,6 +146,11 @@ func TestIntegrityStreams(t *testing.T) {
 	require.EqualValues(t, size, last)
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
 
+	found, err = Integrity(path, IntegrityOptions{Load: LoadOptions{External: ExternalRefuse}})
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Contains(t, found[0].Message, "was not opened")
+
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err = Integrity(path, IntegrityOptions{Ctx: ctx})

@@ -225,6 +225,10 @@ func (r *review) dataFile(u *dataUse) {
 		r.add(graph.Info, "stripped", where, "onnx-rewrite refill puts them back", "the weights were left out")
 		return
 	}
+	if r.opt.Load.External == ExternalRefuse {
+		r.add(graph.Error, "external-data", where, "", "%d tensors have their values there, which the options forbid; it was not opened", len(u.spans))
+		return
+	}
 	r.add(graph.Info, "external-data", where, "", "%d tensors have their values there", len(u.spans))
 	dir := filepath.Dir(r.file)
 	at := ""

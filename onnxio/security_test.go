@@ -112,7 +112,9 @@ func TestSecurityOfHostileData(t *testing.T) {
 		lines := secure(t, writeModel(t, dir, carriers["initializer"](refer("location", "inner"))), SecurityOptions{})
 		require.Contains(t, lines, `info link data file "inner": "inner" is a link to "w"`)
 	}
-	lines := secure(t, writeModel(t, dir, carriers["initializer"](refer("location", "w", "offset", "8"))), SecurityOptions{})
+	lines := secure(t, writeModel(t, dir, carriers["initializer"](refer("location", "w"))), SecurityOptions{Load: LoadOptions{External: ExternalRefuse}})
+	require.Equal(t, []string{`error external-data data file "w": 1 tensors have their values there, which the options forbid; it was not opened`}, lines)
+	lines = secure(t, writeModel(t, dir, carriers["initializer"](refer("location", "w", "offset", "8"))), SecurityOptions{})
 	require.Contains(t, lines, `warning hidden-bytes data file "w": 40 of 64 bytes (62.50 %) belong to no tensor`)
 	inline := append(refer("location", "w"), msg(tensorRaw, make([]byte, 9))...)
 	lines = secure(t, writeModel(t, dir, carriers["initializer"](inline)), SecurityOptions{})
