@@ -181,8 +181,10 @@ func readSuiteFolder(ctx context.Context, at string, byName map[string]*suiteTes
 	})
 }
 
-// maxSuiteFile bounds one file of an archive.
+// maxSuiteFile bounds one file of an archive, maxSuite what all of them hold: a small archive can unpack to anything. Tests lower it.
 const maxSuiteFile = 1 << 30
+
+var maxSuite int64 = 4 << 30
 
 func readSuiteArchive(ctx context.Context, at string, byName map[string]*suiteTest) error {
 	f, err := os.Open(at)
@@ -194,6 +196,7 @@ func readSuiteArchive(ctx context.Context, at string, byName map[string]*suiteTe
 	if err != nil {
 		return fmt.Errorf("not a .tar.gz: %w", err)
 	}
+	total := int64(0)
 	for r := tar.NewReader(z); ctx.Err() == nil; {
 		h, err := r.Next()
 		if err == io.EOF {
@@ -205,6 +208,9 @@ func readSuiteArchive(ctx context.Context, at string, byName map[string]*suiteTe
 		name := path.Clean(h.Name)
 		if h.Typeflag != tar.TypeReg || h.Size > maxSuiteFile {
 			continue
+		}
+		if total += h.Size; total > maxSuite {
+			return fmt.Errorf("the archive unpacks to more than %d bytes: unpack what you trust, and give the folder", maxSuite)
 		}
 		dir, base := path.Split(name)
 		dir = strings.TrimSuffix(dir, "/")

@@ -70,6 +70,13 @@ var knownWrites = []knownCase{
 		r := do(t, exitFailed, "conformance", path)
 		require.Contains(t, r.out, "0 passed, 2 failed", "links, devices and pipes are no tests")
 		require.Equal(t, before, listed(t, base))
+
+		defer func(n int64) { maxSuite = n }(maxSuite)
+		maxSuite = 1 << 20
+		bomb := gzipped(t, tarOf(t, tar.Header{Name: "node/a/model.onnx", Typeflag: tar.TypeReg, Size: 1 << 19}, tar.Header{Name: "node/b/model.onnx", Typeflag: tar.TypeReg, Size: 1<<19 + 1}))
+		require.Less(t, len(bomb), 10_000)
+		require.NoError(t, os.WriteFile(path, bomb, 0o666))
+		require.Contains(t, do(t, exitUsage, "conformance", path).err, "unpacks to more than")
 	}},
 	{"CVE-2024-7776", "the same flaw in the sibling (onnx#6215, onnx#6222): all readers of archives stay in memory", func(t *testing.T) {
 		require.Equal(t, []string{"testmodels", "tools/onnx-rewrite"}, importers(t, "archive/tar"))
