@@ -22,7 +22,7 @@ func (c *checker) functionCall(n *graph.Node, where string, f *graph.Function) {
 	}
 	for _, a := range n.Attrs {
 		if !declares(f, a.Name) && !strings.HasPrefix(a.Name, "__") {
-			c.add("op/attribute-unknown", graph.Warning, where, "", "function %s has no attribute %s", f.ID, a.Name)
+			c.add("op/function-call", graph.Warning, where, "", "function %s has no attribute %s", f.ID, a.Name)
 		}
 	}
 	required := c.requiredParameters(f)
