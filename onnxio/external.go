@@ -3,6 +3,7 @@ package onnxio
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -169,22 +170,57 @@ func openInside(dir, name string, hardLinks bool) (*os.File, int64, error) {
 		return nil, 0, err
 	}
 	defer root.Close()
+	if _, err := root.Stat(name); err != nil { // a link that leads out and back is refused here
+		return nil, 0, fmt.Errorf("data file: %w", fullPath(err, dir))
+	}
+	name = withoutLinks(dir, name)
+	folder := filepath.Dir(name)
+	full := filepath.Join(dir, folder)
+	if folder != "." {
+		inner, err := root.OpenRoot(folder)
+		if err != nil {
+			return nil, 0, fmt.Errorf("data file: %w", fullPath(err, dir))
+		}
+		defer inner.Close()
+		root = inner
+	}
+	name = filepath.Base(name)
 	f, err := root.OpenFile(name, os.O_RDONLY|openNonblock, 0)
 	if err != nil {
-		return nil, 0, fmt.Errorf("data file: %w", fullPath(err, dir))
+		return nil, 0, fmt.Errorf("data file: %w", fullPath(err, full))
 	}
 	size, err := checkOpened(root, name, f, hardLinks)
 	if err != nil {
 		f.Close()
-		return nil, 0, &fs.PathError{Op: "open", Path: filepath.Join(dir, name), Err: err}
+		return nil, 0, &fs.PathError{Op: "open", Path: filepath.Join(full, name), Err: err}
 	}
 	return f, size, nil
 }
 
-// checkOpened holds an open file against the rules, and returns its size. The number of its names is asked for by the name: as long as
-// that still means the open file, it is the one name that may exist. Asked for by the file alone, it could be one again because the name
-// in the folder was taken away after the file was opened.
-func checkOpened(root *os.Root, name string, f *os.File, hardLinks bool) (int64, error) {
+// withoutLinks is the name of the same file in dir without links on the way; the name itself where that leads elsewhere or nowhere,
+// which opening it will tell.
+func withoutLinks(dir, name string) string {
+	base, e1 := filepath.EvalSymlinks(dir)
+	target, e2 := filepath.EvalSymlinks(filepath.Join(dir, name))
+	if e1 != nil || e2 != nil {
+		return name
+	}
+	if rel, ok := inside(base, target); ok {
+		return rel
+	}
+	return name
+}
+
+// linkRounds is how often the names of an open file are counted.
+const linkRounds = 3
+
+// checkOpened holds an open file against the rules, and returns its size. folder is the one it lies in.
+//
+// The number of its names is asked for by the name: as long as that still means the open file, it is the one name that may exist. Asked
+// for by the file alone, it could be one again because the name in the folder was taken away after the file was opened. While a rename
+// replaces the name, a system may have lowered the number already and still find the file by the name. Reading the folder waits until
+// such a rename is over, so the answer counts only when it is the same again after that.
+func checkOpened(folder *os.Root, name string, f *os.File, hardLinks bool) (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return 0, err
@@ -192,20 +228,40 @@ func checkOpened(root *os.Root, name string, f *os.File, hardLinks bool) (int64,
 	if !info.Mode().IsRegular() {
 		return 0, errNotRegular
 	}
-	if hardLinks {
-		return info.Size(), nil
-	}
-	named, err := root.Stat(name)
-	if err != nil {
-		return 0, fmt.Errorf("changed while it was opened: %w", err)
-	}
-	if !os.SameFile(info, named) {
-		return 0, errors.New("changed while it was opened; try again")
-	}
-	if n := linkCountOf(f, named); n > 1 {
-		return 0, fmt.Errorf("%w: it has %d names and may be a file from elsewhere", ErrHardLinks, n)
+	for round := 0; round < linkRounds && !hardLinks; round++ {
+		if round > 0 {
+			if err := readSome(folder); err != nil {
+				return 0, err
+			}
+		}
+		named, err := folder.Lstat(name)
+		if err != nil {
+			return 0, fmt.Errorf("changed while it was opened: %w", err)
+		}
+		if !os.SameFile(info, named) {
+			return 0, errors.New("changed while it was opened; try again")
+		}
+		if n := linkCountOf(f, named); n > 1 {
+			return 0, fmt.Errorf("%w: it has %d names and may be a file from elsewhere", ErrHardLinks, n)
+		}
 	}
 	return info.Size(), nil
+}
+
+// readSome reads the beginning of a folder. One that may be entered and not read gives nothing.
+func readSome(folder *os.Root) error {
+	d, err := folder.Open(".")
+	if err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return nil
+		}
+		return err
+	}
+	defer d.Close()
+	if _, err := d.Readdirnames(1); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
 }
 
 // Errors about data files, for errors.Is. What allows them is in LoadOptions.
