@@ -150,7 +150,7 @@ func (e *encoder) payload(s tensor.Storage) {
 	}
 }
 
-const copyChunk = 1 << 20
+const copyChunk = 4 << 20
 
 func copyStorage(w io.Writer, s tensor.Storage) (int64, error) {
 	if from, ok := s.(io.WriterTo); ok {
@@ -158,20 +158,38 @@ func copyStorage(w io.Writer, s tensor.Storage) (int64, error) {
 	}
 	b := s.Bytes()
 	r, mapped := s.(*region)
+	lasting, lasts := w.(lastingWriter)
 	total := int64(0)
 	for len(b) > 0 {
 		chunk := b[:min(len(b), copyChunk)]
-		n, err := w.Write(chunk)
+		then := func() {
+			if mapped {
+				r.drop(chunk)
+			}
+		}
+		if mapped {
+			r.want(chunk)
+		}
+		var n int
+		var err error
+		if lasts {
+			n, err = lasting.writeLasting(chunk, then)
+		} else {
+			n, err = w.Write(chunk)
+			then()
+		}
 		total += int64(n)
 		if err != nil {
 			return total, err
 		}
-		if mapped {
-			r.drop(chunk)
-		}
 		b = b[len(chunk):]
 	}
 	return total, nil
+}
+
+// lastingWriter is a writer that may look at what it was given after it returned, until it calls then.
+type lastingWriter interface {
+	writeLasting(b []byte, then func()) (int, error)
 }
 
 // sparse writes a SparseTensorProto; name as in tensor.

@@ -57,7 +57,7 @@ func (osDisk) create(path string) (sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &osFile{f, markInUse(path)}, nil
+	return &osFile{File: f, mark: markInUse(path), eager: true}, nil
 }
 
 func (osDisk) open(path string) (input, error) {
@@ -65,7 +65,7 @@ func (osDisk) open(path string) (input, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &osFile{f, nil}, nil
+	return &osFile{File: f}, nil
 }
 
 func (osDisk) structure(path string, l Limits) (*graph.Model, error) {
@@ -89,10 +89,24 @@ func noLimits() Limits {
 	return l
 }
 
-// osFile is a file of the system; mark is what says that it is in use.
+// osFile is a file of the system.
 type osFile struct {
 	*os.File
-	mark io.Closer
+	mark  io.Closer // says that it is in use; nil: nothing does
+	eager bool      // what is written goes to the device at once, so that little is left for Sync
+	n     int64     // written
+	sent  int64     // of it, to the device
+}
+
+// Write implements io.Writer.
+func (f *osFile) Write(b []byte) (int, error) {
+	n, err := f.File.Write(b)
+	f.n += int64(n)
+	if f.eager && f.n-f.sent >= 8<<20 {
+		startWriting(f.File, f.sent, f.n-f.sent)
+		f.sent = f.n
+	}
+	return n, err
 }
 
 func (f *osFile) release() {

@@ -58,6 +58,9 @@ func (l *Linear) Dense() ([]float32, error) {
 			row[j] = src[(l.Lo+j)*in+i]
 		}
 	}
+	if s, ok := l.Matrix.Storage().(interface{ Release() }); ok && l.Matrix.Storage().Len() >= 1<<20 {
+		s.Release() // pages of a mapped file that are read again at the next use
+	}
 	return dst, nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime/debug"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/passes"
@@ -115,6 +116,9 @@ func (j *rewriteJob) run(a *app) error {
 		return err
 	}
 	defer m.Close()
+	if weightBytes(m) > wholeModel {
+		defer debug.SetGCPercent(debug.SetGCPercent(20)) // dead copies of matrices would take as much memory as the living
+	}
 	var data *calib.Data
 	if len(j.flags.Data) > 0 {
 		if data, err = j.flags.open(m); err != nil {
