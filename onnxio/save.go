@@ -17,7 +17,7 @@ type SaveOptions struct {
 	External  ExternalForm
 	Threshold int64  // least bytes of a tensor that goes to the data file [1024]
 	Align     int64  // offsets in the data file are multiples of it [4096]
-	DataName  string // of the data file, in the model's folder; default: the model's name and a part of the content's hash
+	DataName  string // of the data file, in the model's folder, kept as it is [the model's name and the beginning of the checksum]
 
 	Ctx      context.Context         // ends a save before its commit; nil: nothing does
 	Progress func(done, total int64) // is told the bytes written; nil: nobody is
@@ -46,14 +46,18 @@ const (
 // maxMessage is a little less than the 2 GiB that protobuf readers accept.
 const maxMessage = 1<<31 - 1<<20
 
-// Save writes a model to path, crash-safe: whatever stops it, path holds the old model or the new one, whole.
+// Save writes a model to path, crash-safe: whatever stops it, path holds the old model or the new one, whole. docs/saving.md has the steps.
 //
-// Tensors that are not in the model file go to one new data file beside it, dense, identical ones once. Its name contains a hash of its
-// content, so no existing file is ever written to: the model's old data file stays right until the model that names it is replaced, and a
-// file that two models share is not touched. When the model is in place, the data file of the model that was replaced is removed if Save
-// made it for this path and no model in the folder names it. With DataName set, a file of that name that exists with other content is an
-// error. Saving over the file that m was loaded from is safe: m keeps the old bytes. A link at path is replaced, not followed. On
-// Windows a file that is mapped cannot be replaced, and Save says so.
+// Tensors that are not in the model file go to one new data file beside it, dense, identical ones once, each with the SHA-1 of that file as
+// its checksum. The file's name contains the beginning of the checksum, so no existing file is ever written to: the model's old data file
+// stays right until the model that names it is replaced, and a file that two models share is not touched. Before anything is replaced,
+// the disk must have room for all of it, and what was written is read back and compared, large files in samples. When the model is in
+// place, the data file of the model that was replaced is removed if Save made it for this path and no model in the folder names it.
+//
+// With DataName set, a file of that name that exists with other content is replaced if the model at path is the only one that names it, by way
+// of a second copy; else it is an error. Saving over the file that m was loaded from is safe: m keeps the old bytes. The data file that m's
+// weights are read from is refused as path. A link at path is replaced, not followed. On Windows a file that is mapped cannot be
+// replaced, and Save says so.
 //
 // The same model and options give the same bytes.
 func Save(m *graph.Model, path string, opt SaveOptions) error {
