@@ -41,7 +41,7 @@ func (d *differ) nodes(where string, a, b *Graph) {
 	}
 }
 
-// matchNodes finds for nodes of b the one of a that has their name, else one of their output names.
+// matchNodes finds for nodes of b the one of a that has their name, else one of their output names, else the next that looks the same.
 func matchNodes(a, b []*Node) map[*Node]*Node {
 	twin, taken := map[*Node]*Node{}, map[*Node]bool{}
 	byName := func(list []*Node) map[string]*Node {
@@ -82,7 +82,30 @@ func matchNodes(a, b []*Node) map[*Node]*Node {
 			}
 		}
 	}
+	rest := map[string][]*Node{}
+	for _, o := range a {
+		if !taken[o] {
+			key := o.sameAs()
+			rest[key] = append(rest[key], o)
+		}
+	}
+	for _, n := range b {
+		if list := rest[n.sameAs()]; twin[n] == nil && len(list) > 0 {
+			twin[n], rest[n.sameAs()] = list[0], list[1:]
+		}
+	}
 	return twin
+}
+
+// sameAs is what a node is known by when neither its name nor its outputs tell it from others; such nodes are matched in their order.
+func (n *Node) sameAs() string {
+	key := n.ID.Canonical().String() + "\x00" + n.Name
+	for _, v := range n.out {
+		if v != nil {
+			key += "\x00" + v.Name
+		}
+	}
+	return key
 }
 
 // node lists what two matched nodes say differently. Their subgraphs are compared as graphs of their own.
