@@ -1,6 +1,27 @@
 package opset
 
-import "github.com/onnx-rewrite/onnx-rewrite/graph"
+import (
+	"github.com/onnx-rewrite/onnx-rewrite/graph"
+)
+
+// sequenceOutput: whether the sequence is given is said by the output being there.
+func sequenceOutput(s *site) error {
+	if s.n.Attrs.Int("output_sequence", 0) == 0 && s.used(0) {
+		return refuse(Meaning, "set output_sequence to 1", "output Y is used, and output_sequence says that it is not given")
+	}
+	s.drop("output_sequence")
+	if s.n.Attrs.String("direction", "") == "foward" {
+		s.set(graph.StringAttr("direction", "forward"))
+	}
+	return nil
+}
+
+func allSequence(s *site) error {
+	if s.n.Out(0) != nil {
+		s.set(graph.IntAttr("output_sequence", 1))
+	}
+	return nil
+}
 
 // batchFirst: before 14 the sequence came first, so a layout with the batch first is transposed around the node.
 func batchFirst(s *site) error {

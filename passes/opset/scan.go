@@ -6,6 +6,18 @@ import (
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 )
 
+// scanFront: scan axes were counted from the front.
+func scanFront(s *site) error {
+	for _, name := range []string{"scan_input_axes", "scan_output_axes"} {
+		for _, v := range s.n.Attrs.Ints(name) {
+			if v < 0 {
+				return refuse(NoAttr, "count the axes from the front", "attribute %s has negative axes", name)
+			}
+		}
+	}
+	return nil
+}
+
 // scanAlone: Scan-8 ran over a batch. One of a single sample is the sample's.
 func scanAlone(s *site) error {
 	if s.n.In(0) != nil {
