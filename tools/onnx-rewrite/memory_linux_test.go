@@ -123,9 +123,13 @@ func sparseModel(t testing.TB, dir string, blocks, width, hidden int64) (path st
 func TestMemoryIsBounded(t *testing.T) {
 	const mib = 1 << 20
 	blocks, width, hidden := int64(40), int64(512), int64(2048)
+	// The twin's weights are 320 MiB: its bound and its hard stop are below that. The runtime of Go keeps address space that it gave back,
+	// and that counts for the hard stop.
+	most, stop := int64(128*mib), int64(256*mib)
 	if s := os.Getenv("ONNX_REWRITE_LARGE"); s != "" {
 		_, err := fmt.Sscanf(s, "%dx%dx%d", &blocks, &width, &hidden)
 		require.NoError(t, err)
+		most, stop = 512*mib, 1024*mib
 	}
 	dir := t.TempDir()
 	if d := os.Getenv("ONNX_REWRITE_LARGE_DIR"); d != "" {
@@ -142,11 +146,11 @@ func TestMemoryIsBounded(t *testing.T) {
 		args []string
 	}{
 		{"inspect", 64 * mib, []string{"inspect", path}},
-		{"topk", 512*mib + tensorBytes, []string{"topk", path, "-o", filepath.Join(dir, "topk.onnx"), "--keep", "0.25", "--layers", "0"}},
-		{"prune", 512*mib + tensorBytes, []string{"prune", path, "-o", filepath.Join(dir, "prune.onnx"), "--keep", "0.75", "--layers", "0"}},
-		{"set", 512*mib + tensorBytes, []string{"set", path, "-o", filepath.Join(dir, "set.onnx"), "--doc", "x"}},
+		{"topk", most + tensorBytes, []string{"topk", path, "-o", filepath.Join(dir, "topk.onnx"), "--keep", "0.25", "--layers", "0"}},
+		{"prune", most + tensorBytes, []string{"prune", path, "-o", filepath.Join(dir, "prune.onnx"), "--keep", "0.75", "--layers", "0"}},
+		{"set", most + tensorBytes, []string{"set", path, "-o", filepath.Join(dir, "set.onnx"), "--doc", "x"}},
 	} {
-		peak := limited(t, 512*mib, c.args...)
+		peak := limited(t, stop, c.args...)
 		t.Logf("%s of %d MiB (largest tensor %d MiB): peak %d MiB", c.name, size/mib, tensorBytes/mib, peak/mib)
 		require.LessOrEqual(t, peak, c.most, c.name)
 		for _, name := range listing(t, dir) {
