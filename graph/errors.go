@@ -55,6 +55,17 @@ func (s Severity) String() string { return [...]string{"info", "warning", "error
 // MarshalText implements encoding.TextMarshaler.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Severity) UnmarshalText(text []byte) error {
+	for x := Info; x <= Error; x++ {
+		if x.String() == string(text) {
+			*s = x
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no severity", text)
+}
+
 // Finding is one thing that a check found in a model.
 type Finding struct {
 	Severity Severity `json:"severity"`

@@ -20,6 +20,7 @@ import (
 type inspectCmd struct {
 	Model string `arg:"" help:"The model."`
 	Ops   bool   `help:"List all operators, not only the most frequent."`
+	Tied  bool   `help:"Look for weights that are stored more than once, also transposed. Reads the weights."`
 	jsonFlag
 }
 
@@ -28,6 +29,7 @@ func (*inspectCmd) Help() string {
 
   onnx-rewrite inspect model.onnx
   onnx-rewrite inspect model.onnx --json | jq '.ffn | length'
+  onnx-rewrite inspect model.onnx --tied
 
 Shows inputs, outputs, sizes, operators, the feed-forward blocks that rewrites can take (and why they cannot take the others), and what each rewrite would save. For a rewritten model it says of each sparse block whether our kernel runs it (fused) or its plain ONNX body, and why.`
 }
@@ -49,6 +51,7 @@ type inspection struct {
 	Ops       []opCount          `json:"ops"`
 	Functions []string           `json:"functions,omitempty"`
 	Inference inferenceInfo      `json:"inference"`
+	Tied      []graph.Twins      `json:"tied,omitempty"` // with --tied
 	FFN       []ffnInfo          `json:"ffn"`
 	Declined  []declinedFFN      `json:"declined"`
 	Savings   []saving           `json:"savings,omitempty"`
@@ -122,6 +125,9 @@ func (c *inspectCmd) Run(a *app) error {
 	}
 	r.count(m)
 	r.find(m)
+	if c.Tied {
+		r.Tied = m.FindTwins(leastTwin)
+	}
 	if r.Blocks, err = a.blockUses(m); err != nil {
 		return fmt.Errorf("%s: %w", c.Model, err)
 	}
@@ -279,6 +285,7 @@ func (c *inspectCmd) print(a *app, r *inspection) {
 	}
 	a.printf("\n%d nodes: %s\n", r.Nodes, visible(strings.Join(ops, ", ")))
 	c.printInference(a, r.Inference)
+	c.printTied(a, r.Tied)
 	t = newTable("\n"+plural(len(r.FFN), "feed-forward block"), ">#", "block", "form", ">in", ">hidden", ">out", ">weights", ">FLOPs a token")
 	for i, f := range r.FFN {
 		form := f.Act
@@ -302,6 +309,26 @@ func (c *inspectCmd) print(a *app, r *inspection) {
 	}
 	printTable(a.out, t)
 	printBlocks(a, r.Blocks)
+}
+
+// leastTwin is the bytes from which on a tensor stored twice is worth telling.
+const leastTwin = 1 << 10
+
+func (c *inspectCmd) printTied(a *app, twins []graph.Twins) {
+	t := newTable("\nweights stored more than once", "weight", "the same", "transposed", ">bytes to save")
+	total := int64(0)
+	for _, x := range twins {
+		saved := x.Bytes * int64(len(x.Names)+len(x.Transposed)-1)
+		total += saved
+		t.AppendRow([]any{x.Names[0], strings.Join(x.Names[1:], ", "), strings.Join(x.Transposed, ", "), bytesText(saved)})
+	}
+	printTable(a.out, t)
+	if c.Tied && len(twins) == 0 {
+		a.printf("no weight of %s or more is stored twice\n", bytesText(leastTwin))
+	}
+	if total > 0 {
+		a.printf("%s in all; saving to a data file stores the same tensors once, transposed ones stay\n", bytesText(total))
+	}
 }
 
 func (c *inspectCmd) printInference(a *app, x inferenceInfo) {
