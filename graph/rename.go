@@ -91,7 +91,7 @@ func (m *Model) RenameValue(name, to string) error {
 	switch {
 	case v == nil && len(inner) > 1:
 		return fmt.Errorf("rename %q: %w", name, ErrManySuch)
-	case v == nil:
+	case v == nil, name == "": // what has no name cannot be called by it
 		return fmt.Errorf("rename %q: %w", name, ErrNoValue)
 	case name == to:
 		return nil
