@@ -1,10 +1,7 @@
 package onnxio
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
-	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -24,24 +21,11 @@ func eachArchived(t testing.TB, keep func(name string) bool, visit func(name str
 	require.NoError(t, err)
 	require.NotEmpty(t, archives)
 	for _, path := range archives {
-		f, err := os.Open(path)
-		require.NoError(t, err)
-		z, err := gzip.NewReader(f)
-		require.NoError(t, err)
-		for r := tar.NewReader(z); ; {
-			h, err := r.Next()
-			if errors.Is(err, io.EOF) {
-				break
+		testmodels.EachArchived(t, path, func(name string, data []byte) {
+			if keep(name) {
+				visit(name, data)
 			}
-			require.NoError(t, err)
-			if h.Typeflag != tar.TypeReg || !keep(h.Name) {
-				continue
-			}
-			data, err := io.ReadAll(r)
-			require.NoError(t, err)
-			visit(h.Name, data)
-		}
-		require.NoError(t, f.Close())
+		})
 	}
 }
 

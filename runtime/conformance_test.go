@@ -1,16 +1,11 @@
 package runtime_test
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math"
-	"os"
-	"path"
 	"sort"
 	"strconv"
 	"strings"
@@ -51,52 +46,10 @@ var knownWrong = map[string]string{
 	"test_softplus_expanded__v1.13.1":                   "relies on broadcasting in opset 1 without asking for it",
 }
 
-// backendTest is one folder of an archive.
-type backendTest struct {
-	model []byte
-	files map[string][]byte // below the test's folder
-}
-
-func readArchive(t *testing.T, file string) map[string]*backendTest {
-	t.Helper()
-	f, err := os.Open(file)
-	require.NoError(t, err)
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	require.NoError(t, err)
-	tests := map[string]*backendTest{}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			return tests
-		}
-		require.NoError(t, err)
-		if h.Typeflag != tar.TypeReg {
-			continue
-		}
-		parts := strings.SplitN(path.Clean(h.Name), "/", 3)
-		if len(parts) < 3 {
-			continue
-		}
-		data, err := io.ReadAll(r)
-		require.NoError(t, err)
-		b := tests[parts[1]]
-		if b == nil {
-			b = &backendTest{files: map[string][]byte{}}
-			tests[parts[1]] = b
-		}
-		if parts[2] == "model.onnx" {
-			b.model = data
-		} else {
-			b.files[parts[2]] = data
-		}
-	}
-}
-
 func TestConformance(t *testing.T) {
 	for _, floor := range conformanceFloors {
 		t.Run(floor.archive, func(t *testing.T) {
-			tests := readArchive(t, testmodels.Shared(t, "conformance", floor.archive+".tar.gz"))
+			tests := testmodels.BackendTests(t, testmodels.Shared(t, "conformance", floor.archive+".tar.gz"))
 			names := make([]string, 0, len(tests))
 			for name := range tests {
 				if strings.Contains(name, *onlyTests) {
@@ -134,7 +87,7 @@ type skippedError struct{ err error }
 
 func (e *skippedError) Error() string { return e.err.Error() }
 
-func runBackendTest(t *testing.T, name string, b *backendTest) (err error) {
+func runBackendTest(t *testing.T, name string, files map[string][]byte) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v", v)
@@ -143,7 +96,7 @@ func runBackendTest(t *testing.T, name string, b *backendTest) (err error) {
 	if why := knownWrong[name]; why != "" {
 		return &skippedError{errors.New(why)}
 	}
-	m, err := onnxio.Decode(b.model, onnxio.LoadOptions{})
+	m, err := onnxio.Decode(files["model.onnx"], onnxio.LoadOptions{})
 	if err != nil {
 		return err
 	}
@@ -164,7 +117,7 @@ func runBackendTest(t *testing.T, name string, b *backendTest) (err error) {
 	defer s.Close()
 	for set := 0; ; set++ {
 		dir := "test_data_set_" + strconv.Itoa(set) + "/"
-		if b.files[dir+"output_0.pb"] == nil {
+		if files[dir+"output_0.pb"] == nil {
 			if set == 0 {
 				return &skippedError{errors.New("no data")}
 			}
@@ -176,7 +129,7 @@ func runBackendTest(t *testing.T, name string, b *backendTest) (err error) {
 			if v.Const != nil {
 				continue
 			}
-			if data := b.files[dir+"input_"+strconv.Itoa(k)+".pb"]; data != nil {
+			if data := files[dir+"input_"+strconv.Itoa(k)+".pb"]; data != nil {
 				feeds[v.Name] = asDeclared(readTensor(t, data), v.Type)
 			}
 			k++
@@ -189,7 +142,7 @@ func runBackendTest(t *testing.T, name string, b *backendTest) (err error) {
 			return err
 		}
 		for i, v := range m.Graph.Outputs {
-			want := b.files[dir+"output_"+strconv.Itoa(i)+".pb"]
+			want := files[dir+"output_"+strconv.Itoa(i)+".pb"]
 			if want == nil {
 				return fmt.Errorf("no recorded output %d", i)
 			}

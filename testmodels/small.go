@@ -2,9 +2,6 @@ package testmodels
 
 import (
 	"archive/tar"
-	"compress/gzip"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -39,30 +36,10 @@ func SmallModels(n int) [][]byte {
 	return list
 }
 
-// archived is the small models of an archive; as far as it can be read.
+// archived is the small models of an archive, as far as it can be read.
 func archived(path string) [][]byte {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return nil
-	}
 	var list [][]byte
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err != nil {
-			return list
-		}
-		if h.Typeflag != tar.TypeReg || !strings.HasSuffix(h.Name, ".onnx") || h.Size > smallModel {
-			continue
-		}
-		data, err := io.ReadAll(r)
-		if err != nil {
-			return list
-		}
-		list = append(list, data)
-	}
+	_ = eachArchived(path, func(h *tar.Header) bool { return strings.HasSuffix(h.Name, ".onnx") && h.Size <= smallModel },
+		func(_ string, data []byte) { list = append(list, data) })
+	return list
 }

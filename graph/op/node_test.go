@@ -1,12 +1,9 @@
 package op_test
 
 import (
-	"archive/tar"
-	"compress/gzip"
-	"errors"
 	"fmt"
-	"io"
-	"os"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -33,32 +30,9 @@ func eachModel(t *testing.T, archive string, f func(name string, m *graph.Model)
 // eachTest calls f for every test of a conformance archive, with its files by path.
 func eachTest(t *testing.T, archive string, f func(name string, files map[string][]byte)) {
 	t.Helper()
-	file, err := os.Open(testmodels.Shared(t, "conformance", archive))
-	require.NoError(t, err)
-	defer file.Close()
-	zip, err := gzip.NewReader(file)
-	require.NoError(t, err)
-	var name string
-	var held map[string][]byte
-	for files := tar.NewReader(zip); ; {
-		h, err := files.Next()
-		if errors.Is(err, io.EOF) {
-			f(name, held)
-			return
-		}
-		require.NoError(t, err)
-		parts := strings.SplitN(h.Name, "/", 3) // group, test, file
-		if len(parts) < 3 || h.FileInfo().IsDir() {
-			continue
-		}
-		if parts[1] != name {
-			if held != nil {
-				f(name, held)
-			}
-			name, held = parts[1], map[string][]byte{}
-		}
-		held[parts[2]], err = io.ReadAll(files)
-		require.NoError(t, err)
+	tests := testmodels.BackendTests(t, testmodels.Shared(t, "conformance", archive))
+	for _, name := range slices.Sorted(maps.Keys(tests)) {
+		f(name, tests[name])
 	}
 }
 

@@ -1,14 +1,9 @@
 package onnxgo
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
-	"path"
 	"sort"
 	"strings"
 	"testing"
@@ -41,7 +36,7 @@ func TestConformance(t *testing.T) {
 		passed int // at least
 	}{{"node", 1390}, {"node-late", 24}, {"node-older", 920}} {
 		t.Run(archive.name, func(t *testing.T) {
-			tests := readArchive(t, testmodels.Shared(t, "conformance", archive.name+".tar.gz"))
+			tests := testmodels.BackendTests(t, testmodels.Shared(t, "conformance", archive.name+".tar.gz"))
 			var names []string
 			for name := range tests {
 				names = append(names, name)
@@ -165,32 +160,4 @@ func close(got, want *tensor.Tensor) error {
 		}
 	}
 	return nil
-}
-
-// readArchive is the files of each test.
-func readArchive(t *testing.T, file string) map[string]map[string][]byte {
-	t.Helper()
-	f, err := os.Open(file)
-	require.NoError(t, err)
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	require.NoError(t, err)
-	tests := map[string]map[string][]byte{}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			return tests
-		}
-		require.NoError(t, err)
-		parts := strings.SplitN(path.Clean(h.Name), "/", 3)
-		if h.Typeflag != tar.TypeReg || len(parts) < 3 {
-			continue
-		}
-		data, err := io.ReadAll(r)
-		require.NoError(t, err)
-		if tests[parts[1]] == nil {
-			tests[parts[1]] = map[string][]byte{}
-		}
-		tests[parts[1]][parts[2]] = data
-	}
 }

@@ -112,8 +112,8 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-func (c *tally) model(name string, b *backendTest, index, step int) {
-	m, err := onnxio.Decode(b.model, onnxio.LoadOptions{})
+func (c *tally) model(name string, files map[string][]byte, index, step int) {
+	m, err := onnxio.Decode(files["model.onnx"], onnxio.LoadOptions{})
 	if err != nil {
 		c.Lock()
 		c.fail("%s: %v", name, err)
@@ -130,13 +130,13 @@ func (c *tally) model(name string, b *backendTest, index, step int) {
 			continue
 		}
 		if original != nil && original.Error() == "not tried" {
-			original = runBackendTest(name, m, b)
+			original = runBackendTest(name, m, files)
 		}
 		out, _, err := convert(m, to)
 		var refused *opset.RefusedError
 		var ran error
 		if err == nil && original == nil {
-			ran = runBackendTest(name, out, b)
+			ran = runBackendTest(name, out, files)
 		}
 		c.Lock()
 		c.pairs++
@@ -208,13 +208,13 @@ func TestMachineLearning(t *testing.T) {
 	converted, refused := 0, map[opset.Reason]int{}
 	for _, archive := range []string{"node", "node-late", "node-older"} {
 		tests := readArchive(t, testmodels.Shared(t, "conformance", archive+".tar.gz"))
-		for name, b := range tests {
+		for name, files := range tests {
 			if !strings.Contains(name, "ai_onnx_ml") {
 				continue
 			}
-			m, err := onnxio.Decode(b.model, onnxio.LoadOptions{})
+			m, err := onnxio.Decode(files["model.onnx"], onnxio.LoadOptions{})
 			require.NoError(t, err, name)
-			original := runBackendTest(name, m, b)
+			original := runBackendTest(name, m, files)
 			for to := 1; to <= op.Newest("ai.onnx.ml"); to++ {
 				out, _, err := opset.Convert(m, 0, opset.Options{Domains: map[string]int{"ai.onnx.ml": to}})
 				var r *opset.RefusedError
@@ -226,7 +226,7 @@ func TestMachineLearning(t *testing.T) {
 				converted++
 				require.Empty(t, newErrors(errorsOf(m), errorsOf(out)), "%s to %d", name, to)
 				if original == nil {
-					require.NoError(t, runBackendTest(name, out, b), "%s to %d", name, to)
+					require.NoError(t, runBackendTest(name, out, files), "%s to %d", name, to)
 				}
 			}
 		}

@@ -101,7 +101,7 @@ func TestHostile(t *testing.T) {
 		sort.Strings(names)
 		for i := 0; i < len(names); i += step {
 			for range 6 {
-				m, err := onnxio.Decode(tests[names[i]].model, onnxio.LoadOptions{})
+				m, err := onnxio.Decode(tests[names[i]]["model.onnx"], onnxio.LoadOptions{})
 				require.NoError(t, err)
 				for range 1 + r.IntN(3) {
 					spoil(m, r)

@@ -1,79 +1,34 @@
 package opset_test
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
-	"path"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/onnx-rewrite/onnx-rewrite/graph"
 	"github.com/onnx-rewrite/onnx-rewrite/graph/tensor"
 	"github.com/onnx-rewrite/onnx-rewrite/onnxio"
 	"github.com/onnx-rewrite/onnx-rewrite/runtime"
+	"github.com/onnx-rewrite/onnx-rewrite/testmodels"
 )
 
-// backendTest is one folder of an archive.
-type backendTest struct {
-	model []byte
-	files map[string][]byte
-}
+var archives = map[string]map[string]map[string][]byte{} // read once
 
-var archives = map[string]map[string]*backendTest{} // read once
-
-func readArchive(t *testing.T, file string) map[string]*backendTest {
+func readArchive(t *testing.T, file string) map[string]map[string][]byte {
 	t.Helper()
 	if archives[file] == nil {
-		archives[file] = unpack(t, file)
+		archives[file] = testmodels.BackendTests(t, file)
 	}
 	return archives[file]
 }
 
-func unpack(t *testing.T, file string) map[string]*backendTest {
-	t.Helper()
-	f, err := os.Open(file)
-	require.NoError(t, err)
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	require.NoError(t, err)
-	tests := map[string]*backendTest{}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			return tests
-		}
-		require.NoError(t, err)
-		parts := strings.SplitN(path.Clean(h.Name), "/", 3)
-		if h.Typeflag != tar.TypeReg || len(parts) < 3 {
-			continue
-		}
-		data, err := io.ReadAll(r)
-		require.NoError(t, err)
-		b := tests[parts[1]]
-		if b == nil {
-			b = &backendTest{files: map[string][]byte{}}
-			tests[parts[1]] = b
-		}
-		if parts[2] == "model.onnx" {
-			b.model = data
-		} else {
-			b.files[parts[2]] = data
-		}
-	}
-}
-
 // runBackendTest runs a model on the recorded inputs and compares with the recorded outputs.
-func runBackendTest(name string, m *graph.Model, b *backendTest) (err error) {
+func runBackendTest(name string, m *graph.Model, files map[string][]byte) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v", v)
@@ -91,7 +46,7 @@ func runBackendTest(name string, m *graph.Model, b *backendTest) (err error) {
 	defer s.Close()
 	for set := 0; ; set++ {
 		dir := "test_data_set_" + strconv.Itoa(set) + "/"
-		if b.files[dir+"output_0.pb"] == nil {
+		if files[dir+"output_0.pb"] == nil {
 			if set == 0 {
 				return errors.New("no data")
 			}
@@ -103,7 +58,7 @@ func runBackendTest(name string, m *graph.Model, b *backendTest) (err error) {
 			if v.Const != nil {
 				continue
 			}
-			if data := b.files[dir+"input_"+strconv.Itoa(k)+".pb"]; data != nil {
+			if data := files[dir+"input_"+strconv.Itoa(k)+".pb"]; data != nil {
 				if feeds[v.Name], err = readTensor(data, v.Type); err != nil {
 					return err
 				}
@@ -115,7 +70,7 @@ func runBackendTest(name string, m *graph.Model, b *backendTest) (err error) {
 			return err
 		}
 		for i, v := range m.Graph.Outputs {
-			want, err := readTensor(b.files[dir+"output_"+strconv.Itoa(i)+".pb"], v.Type)
+			want, err := readTensor(files[dir+"output_"+strconv.Itoa(i)+".pb"], v.Type)
 			if err != nil {
 				return err
 			}

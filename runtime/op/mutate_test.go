@@ -1,13 +1,9 @@
 package op
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"encoding/binary"
 	"errors"
-	"io"
 	"math/rand/v2"
-	"os"
 	"path"
 	"sort"
 	"strconv"
@@ -27,7 +23,8 @@ import (
 func TestDamagedInputs(t *testing.T) {
 	defer func(n int64) { maxTensorBytes = n }(maxTensorBytes)
 	maxTensorBytes = 1 << 26
-	files := archiveFiles(t, testmodels.Shared(t, "conformance", "node.tar.gz"))
+	files := map[string][]byte{}
+	testmodels.EachArchived(t, testmodels.Shared(t, "conformance", "node.tar.gz"), func(name string, data []byte) { files[path.Clean(name)] = data })
 	var names []string
 	for name := range files {
 		if strings.HasSuffix(name, "/model.onnx") {
@@ -154,26 +151,6 @@ func damage(r *rand.Rand, t *tensor.Tensor) *tensor.Tensor {
 		copyBlock(y, i, t, i%t.Len(), 1)
 	}
 	return y
-}
-
-func archiveFiles(t *testing.T, name string) map[string][]byte {
-	t.Helper()
-	f, err := os.Open(name)
-	require.NoError(t, err)
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	require.NoError(t, err)
-	files := map[string][]byte{}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			return files
-		}
-		require.NoError(t, err)
-		data, err := io.ReadAll(r)
-		require.NoError(t, err)
-		files[path.Clean(h.Name)] = data
-	}
 }
 
 // decodeTensor reads a TensorProto as the initializer of a model.
