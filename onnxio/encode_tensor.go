@@ -150,7 +150,10 @@ func (e *encoder) payload(s tensor.Storage) {
 	}
 }
 
-const copyChunk = 4 << 20
+const (
+	copyChunk = 4 << 20
+	readAhead = 32 << 20
+)
 
 func copyStorage(w io.Writer, s tensor.Storage) (int64, error) {
 	if from, ok := s.(io.WriterTo); ok {
@@ -168,6 +171,11 @@ func copyStorage(w io.Writer, s tensor.Storage) (int64, error) {
 			}
 		}
 		if mapped {
+			if total == 0 {
+				r.soon(b[:min(len(b), readAhead)])
+			} else if len(b) > readAhead-copyChunk {
+				r.soon(b[readAhead-copyChunk : min(len(b), readAhead)])
+			}
 			r.want(chunk)
 		}
 		var n int

@@ -89,6 +89,10 @@ func noLimits() Limits {
 	return l
 }
 
+// keepCached is how much of a file that is written stays in the system's cache. More would push out what others use, and costs more than
+// it saves: memory that is written the first time is dear, memory that is used again is not.
+const keepCached = 1 << 30
+
 // osFile is a file of the system.
 type osFile struct {
 	*os.File
@@ -96,6 +100,7 @@ type osFile struct {
 	eager bool      // what is written goes to the device at once, so that little is left for Sync
 	n     int64     // written
 	sent  int64     // of it, to the device
+	gone  int64     // of it, out of the cache
 }
 
 // Write implements io.Writer.
@@ -105,6 +110,9 @@ func (f *osFile) Write(b []byte) (int, error) {
 	if f.eager && f.n-f.sent >= 8<<20 {
 		startWriting(f.File, f.sent, f.n-f.sent)
 		f.sent = f.n
+		for ; f.sent-f.gone > keepCached; f.gone += 8 << 20 {
+			passOn(f.File, f.gone, 8<<20)
+		}
 	}
 	return n, err
 }

@@ -93,6 +93,13 @@ func (r *region) Len() int64 { return int64(len(r.b)) }
 // External reports whether the tensor lies in a data file, which its external_data names.
 func (r *region) External() bool { return r.external }
 
+// soon lets the system begin to read part, and does not wait for it.
+func (r *region) soon(part []byte) {
+	if r.m != nil && r.m.mm != nil {
+		readSoon(part)
+	}
+}
+
 // want tells the system that part is read next, all of it: cheaper than page by page.
 func (r *region) want(part []byte) {
 	if r.m != nil && r.m.mm != nil {
