@@ -140,12 +140,12 @@ func (d Dim) Equal(e Dim) bool {
 	return true
 }
 
-// Bind evaluates the dimension with values for its plain symbols; false when one is missing or nothing is known.
+// Bind evaluates the dimension with values for its plain symbols; false when one is missing, nothing is known, or a number is beyond 63 bits.
 func (d Dim) Bind(symbols map[string]int64) (int64, bool) {
 	if !d.known {
 		return 0, false
 	}
-	sum := d.c
+	total, fits := d.c, true
 	for _, t := range d.terms {
 		product := t.coef
 		for _, a := range t.atoms {
@@ -156,11 +156,11 @@ func (d Dim) Bind(symbols map[string]int64) (int64, bool) {
 			if !ok {
 				return 0, false
 			}
-			product *= v
+			product = times(product, v, &fits)
 		}
-		sum += product
+		total = sum(total, product, &fits)
 	}
-	return sum, true
+	return total, fits
 }
 
 func (e *dimExpr) bind(symbols map[string]int64) (int64, bool) {
@@ -169,9 +169,11 @@ func (e *dimExpr) bind(symbols map[string]int64) (int64, bool) {
 	if !ok1 || !ok2 {
 		return 0, false
 	}
+	fits := true
 	switch e.op {
 	case "*":
-		return a * b, true
+		product := times(a, b, &fits)
+		return product, fits
 	case "min":
 		return min(a, b), true
 	case "max":
@@ -181,7 +183,8 @@ func (e *dimExpr) bind(symbols map[string]int64) (int64, bool) {
 		return 0, false
 	}
 	if e.op == "mod" {
-		return a - b*floorDiv(a, b), true
+		whole := times(b, floorDiv(a, b), &fits)
+		return a - whole, fits
 	}
 	return floorDiv(a, b), true
 }

@@ -170,6 +170,9 @@ func (in *inliner) call(g *Graph, n *Node, f *Function) (*Node, error) {
 	for i, formal := range f.Body.Inputs {
 		vals[formal] = n.In(i)
 	}
+	if err := omittedResult(n, f, vals); err != nil {
+		return nil, AtNode(n, 0, err)
+	}
 	after := n.next
 	prefix := n.Label()
 	outs := n.Outputs()
@@ -222,11 +225,7 @@ func (in *inliner) call(g *Graph, n *Node, f *Function) (*Node, error) {
 	}
 	for i, formal := range f.Body.Outputs { // outputs that are inputs, or that stand twice
 		if i < len(outs) && outs[i] != nil && outs[i].producer == nil {
-			src := vals[formal]
-			if src == nil {
-				return nil, AtNode(n, 0, fmt.Errorf("output %d of the function is an omitted input", i))
-			}
-			id := NewNode(OpID{Op: "Identity"}, []*Value{src}, []*Value{outs[i]})
+			id := NewNode(OpID{Op: "Identity"}, []*Value{vals[formal]}, []*Value{outs[i]})
 			g.InsertBefore(id, n)
 			if first == nil {
 				first = id
@@ -239,6 +238,27 @@ func (in *inliner) call(g *Graph, n *Node, f *Function) (*Node, error) {
 		return after, nil
 	}
 	return first, nil
+}
+
+// omittedResult is an error when a graph of the function returns an input that the call n omits, and the call wants it.
+func omittedResult(n *Node, f *Function, args map[*Value]*Value) error {
+	var err error
+	f.Body.Walk(func(b *Graph) {
+		for i, v := range b.Outputs {
+			unwanted := b == f.Body && (i >= n.NumOut() || n.Out(i) == nil)
+			if arg, formal := args[v]; formal && arg == nil && !unwanted {
+				err = fmt.Errorf("output %d of %s is an input that the call omits", i, describeBody(f, b))
+			}
+		}
+	})
+	return err
+}
+
+func describeBody(f *Function, b *Graph) string {
+	if b == f.Body {
+		return "function " + f.ID.String()
+	}
+	return fmt.Sprintf("subgraph %q in function %s", b.Name, f.ID)
 }
 
 func (g *Graph) detachOutputs(n *Node) {
